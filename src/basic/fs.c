@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fs.h"
+#include "macros.h"
+
+#define DEFAULT_LIMIT (64 * MiB)
+
+void close_fd(int *fd)
+{
+        if (*fd >= 0)
+                close(*fd);
+}
+
+int grow_array(void *array, size_t *capacity, size_t need, size_t size)
+{
+        if (need <= *capacity)
+                return 0;
+        size_t new_capacity = MAX(need, MAX(*capacity * 2, (size_t)8));
+        void *bigger = reallocarray(*(void **)array, new_capacity, size);
+        if (!bigger)
+                return -ENOMEM;
+        *(void **)array = bigger;
+        *capacity = new_capacity;
+        return 0;
+}
+
+int open_root(const char *path)
+{
+        int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+int read_file_at(int root, const char *path, size_t limit, char **ret, size_t *ret_size)
+{
+        _cleanup_close_ int fd = openat(root, path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+
+        struct stat st;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (limit == 0)
+                limit = DEFAULT_LIMIT;
+
+        _cleanup_free_ char *data = NULL;
+        size_t size = 0, capacity = 0, want = st.st_size > 0 ? (size_t)st.st_size + 2 : 4096;
+        for (;;) {
+                int r = grow_array(&data, &capacity, MIN(want, limit + 2), 1);
+                if (r < 0)
+                        return r;
+                ssize_t n = read(fd, data + size, capacity - size - 1);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                size += (size_t)n;
+                if (size > limit)
+                        return -EFBIG;
+                if (capacity - size < 2)
+                        want = capacity * 2;
+        }
+        data[size] = 0;
+        *ret = TAKE_PTR(data);
+        if (ret_size)
+                *ret_size = size;
+        return 0;
+}
+
+int read_line_at(int root, const char *path, char **ret)
+{
+        char *text;
+        int r = read_file_at(root, path, 0, &text, NULL);
+        if (r < 0)
+                return r;
+        size_t n = strlen(text);
+        while (n > 0 && isspace((unsigned char)text[n - 1]))
+                text[--n] = 0;
+        *ret = text;
+        return 0;
+}
+
+int read_number_at(int root, const char *path, int base, int64_t *ret)
+{
+        _cleanup_free_ char *text = NULL;
+        int r = read_line_at(root, path, &text);
+        if (r < 0)
+                return r;
+        char *end;
+        errno = 0;
+        long long value = strtoll(text, &end, base);
+        if (errno || end == text || *end)
+                return -EINVAL;
+        *ret = value;
+        return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+        return strverscmp(*(char *const *)a, *(char *const *)b);
+}
+
+int list_directory_at(int root, const char *path, char ***ret, size_t *ret_n)
+{
+        int fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        DIR *dir = fdopendir(fd);
+        if (!dir) {
+                close(fd);
+                return -ENOMEM;
+        }
+
+        char **names = NULL;
+        size_t n = 0, capacity = 0;
+        int r = 0;
+        for (struct dirent *entry; (entry = readdir(dir));) {
+                if (streq(entry->d_name, ".") || streq(entry->d_name, ".."))
+                        continue;
+                r = grow_array(&names, &capacity, n + 1, sizeof(*names));
+                if (r < 0)
+                        break;
+                names[n] = strdup(entry->d_name);
+                if (!names[n]) {
+                        r = -ENOMEM;
+                        break;
+                }
+                n++;
+        }
+        closedir(dir);
+        if (r < 0) {
+                free_names(names, n);
+                return r;
+        }
+        if (n)
+                qsort(names, n, sizeof(*names), compare_names);
+        *ret = names;
+        *ret_n = n;
+        return 0;
+}
+
+void free_names(char **names, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                free(names[i]);
+        free(names);
+}
+
+int write_all(int fd, const void *data, size_t size)
+{
+        const char *p = data;
+        while (size > 0) {
+                ssize_t n = write(fd, p, size);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                p += n;
+                size -= (size_t)n;
+        }
+        return 0;
+}
+
+static int sync_directory_of(const char *path)
+{
+        _cleanup_free_ char *copy = strdup(path);
+        if (!copy)
+                return -ENOMEM;
+        _cleanup_close_ int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        return fsync(fd) < 0 ? -errno : 0;
+}
+
+static int write_and_sync(int fd, const void *data, size_t size, mode_t mode)
+{
+        int r = write_all(fd, data, size);
+        if (r < 0)
+                return r;
+        if (fchmod(fd, mode) < 0 || fdatasync(fd) < 0)
+                return -errno;
+        return 0;
+}
+
+int write_file_atomic(const char *path, const void *data, size_t size, mode_t mode)
+{
+        _cleanup_free_ char *temporary = NULL;
+        if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
+                return -ENOMEM;
+        _cleanup_close_ int fd = mkostemp(temporary, O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+
+        int r = write_and_sync(fd, data, size, mode);
+        if (r == 0 && rename(temporary, path) < 0)
+                r = -errno;
+        if (r < 0) {
+                unlink(temporary);
+                return r;
+        }
+        return sync_directory_of(path);
+}
+
+int write_attribute_at(int root, const char *path, const char *text)
+{
+        _cleanup_close_ int fd = openat(root, path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        ssize_t n = write(fd, text, strlen(text));
+        if (n < 0)
+                return -errno;
+        return (size_t)n == strlen(text) ? 0 : -EIO;
+}
