@@ -3,6 +3,7 @@
 # build-image.sh BUILDDIR [TREE...]: make what vm.py boots, in BUILDDIR/vm. Needs root.
 #   vmlinuz, initrd   kernel and ramdisk of the first boot
 #   disk.img          root disk (ext4): Debian 12 with each TREE, e.g. a DESTDIR, copied over it
+#   guest.img         ramdisk for a kernel under test, also /boot/guest.img on the disk
 # The Debian root is kept in BUILDDIR/vm/base-* until the files that describe it change.
 set -eu
 
@@ -26,9 +27,11 @@ cp -al "$base/." "$root"
 for tree; do
     tar -C "$tree" -c . | tar -C "$root" -x --keep-directory-symlink --no-same-owner --no-overwrite-dir
 done
+"$here/build-initrd.sh" "$vm/guest.img" "$base/bin/busybox"
+cp "$vm/guest.img" "$root/boot/guest.img"
 
 rm -f "$vm/disk.new"
-mke2fs -q -t ext4 -O ^has_journal -d "$root" "$vm/disk.new" 1G
+mke2fs -q -t ext4 -O ^has_journal -d "$root" "$vm/disk.new" 1G >"$vm/mke2fs.log"
 mv "$vm/disk.new" "$vm/disk.img"
 cp "$base"/boot/vmlinuz-* "$vm/vmlinuz"
 cp "$base"/boot/initrd.img-* "$vm/initrd"

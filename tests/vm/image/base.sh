@@ -8,7 +8,9 @@ out=$1
 
 masked='apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service
     fstrim.timer systemd-networkd-wait-online.service systemd-timesyncd.service systemd-update-utmp.service
-    systemd-pstore.service modprobe@drm.service getty@tty1.service serial-getty@ttyS0.service
+    systemd-pstore.service modprobe@drm.service modprobe@loop.service modprobe@dm_mod.service
+    modprobe@fuse.service modprobe@configfs.service systemd-sysusers.service systemd-random-seed.service
+     getty@tty1.service serial-getty@ttyS0.service
     systemd-journal-flush.service kexec.service kexec-load.service ldconfig.service'
 
 packages() {
