@@ -251,6 +251,10 @@ class VM:
             raise Restarted(f"the machine restarted during: {script}")
         return results[number]
 
+    def send(self, script):
+        """Start a shell script of which no answer is expected."""
+        self._channel.send(script)
+
     def check(self, script, timeout=60):
         """run(), but anything other than exit status 0 is an error; return the standard output."""
         result = self.run(script, timeout)
@@ -261,7 +265,7 @@ class VM:
     def restart(self, script, timeout=120):
         """Run a script that restarts the primary; return when the command channel answers again."""
         boots = len(self._channel.boots)
-        self._channel.send(script)
+        self.send(script)
         self._wait(lambda: len(self._channel.boots) > boots, timeout, f"the restart by: {script}")
 
     def kexec(self, append="", timeout=120):
