@@ -6,8 +6,9 @@ import re
 import sys
 import time
 import unittest
+from pathlib import Path
 
-from vm import VM, Machine, Result, Restarted, VMError
+from vm import VM, Machine, Restarted, Result, VMError, x2apic_machine
 
 BUILDDIR = "build"
 # What a test of the native backend asks for: node 3 and a low window left alone.
@@ -35,6 +36,8 @@ class SelfTest(unittest.TestCase):
         self.assertEqual(self.vm.run("kill -9 $$").rc, 128 + 9)
         self.assertEqual(len(self.vm.check("head -c 300000 /dev/zero | tr '\\0' x")), 300000)
         self.assertEqual(self.vm.check("cat <<'END'\n" + "é'\"$" * 5000 + "\nEND"), "é'\"$" * 5000 + "\n")
+        self.vm.put("/tmp/a file", bytes(range(256)) * 1000, 0o750)
+        self.assertEqual(self.vm.check("stat -c '%a %s' '/tmp/a file'"), "750 256000\n")
 
     def test_2_everything_started(self):
         self.assertEqual(self.vm.settle(), "running", self.vm.check("systemctl --failed"))
@@ -66,16 +69,38 @@ class SelfTest(unittest.TestCase):
 
     def test_7_ramdisk_of_a_kernel_under_test(self):
         mark = self.vm.mark(1)
+        line = "console=ttyS1 nr_cpus=2 tsc=reliable"
         start = time.monotonic()
-        self.vm.check("kexec -s -l /boot/vmlinuz-* --initrd=/boot/guest.img --command-line='console=ttyS1 nr_cpus=2'")
+        self.vm.check(f"kexec -s -l /boot/vmlinuz-* --initrd=/boot/guest.img --command-line='{line}'")
         self.vm.send("kexec -e")
         self.vm.wait_console(1, r"^mpart-guest: heartbeat=2 ", since=mark)
         say("kexec to the second heartbeat", start)
         said = self.vm.console(1, mark)
         self.assertRegex(said, r"(?m)^mpart-guest: cpus=2 online=0-1 apicids=0,1 numbers=0,1\r$")
         facts = dict(re.findall(r"^mpart-guest: (\w+)=(.*)\r$", said, re.MULTILINE))
-        self.assertEqual(facts["cmdline"], "console=ttyS1 nr_cpus=2")
+        self.assertEqual(facts["cmdline"], line)
         self.assertIn("-cloud-amd64", facts["release"])
+
+
+class FailureTest(unittest.TestCase):
+    def test_machine_that_does_not_start(self):
+        with self.assertRaisesRegex(VMError, "nosuch"):
+            with VM(BUILDDIR, Machine(cpu="nosuch")):
+                pass
+
+
+class X2apicTest(unittest.TestCase):
+    def setUp(self):
+        if not (Path(BUILDDIR) / "vm" / "qemu-backports").exists():
+            self.skipTest("fetch-qemu.sh has not run")
+
+    def test_mode(self):
+        start = time.monotonic()
+        with VM(BUILDDIR, x2apic_machine(BUILDDIR), "iomem=relaxed") as vm:
+            say("x2APIC machine: power-on to the command channel", start)
+            self.assertRegex(vm.check("dmesg"), "Switched APIC routing to cluster x2apic")
+            msr = "modprobe msr && dd if=/dev/cpu/7/msr bs=8 count=1 skip=27 iflag=skip_bytes status=none"
+            self.assertEqual(vm.check(f"{msr} | od -An -tx8").strip(), "00000000fee00c00")
 
 
 if __name__ == "__main__":

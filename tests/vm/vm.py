@@ -12,7 +12,9 @@ Every wait has a deadline in seconds; when it passes, VMError carries the end of
 import base64
 import itertools
 import re
+import shlex
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -21,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CONSOLES = 4
+SEND_TIMEOUT = 30
 # A command line that brings the disk image up without a needless wait.
 COMMAND_LINE = (
     "root=/dev/vda rw fsck.mode=skip console=ttyS0 loglevel=5 systemd.show_status=0"
@@ -52,7 +55,7 @@ class Machine:
     nodes: int = 4
     cpus_per_node: int = 2
     node_mib: int = 1024
-    qemu: list = field(default_factory=lambda: ["qemu-system-x86_64"])
+    qemu: str = "qemu-system-x86_64"
     machine: str = "q35"
     cpu: str = "max,-cx16"  # QEMU 7.2 emulates CMPXCHG16B wrongly under load
     extra: list = field(default_factory=list)
@@ -64,7 +67,7 @@ class Machine:
 
     def arguments(self):
         cpus = self.nodes * self.cpus_per_node
-        words = self.qemu + ["-machine", self.machine, "-accel", "tcg,thread=multi", "-cpu", self.cpu]
+        words = [self.qemu, "-machine", self.machine, "-accel", "tcg,thread=multi", "-cpu", self.cpu]
         words += ["-smp", f"{cpus},sockets={self.nodes},cores={self.cpus_per_node},threads=1"]
         words += ["-m", f"{self.nodes * self.node_mib}M"]
         for node in range(self.nodes):
@@ -78,6 +81,17 @@ class Machine:
         return words + self.extra
 
 
+def x2apic_machine(builddir, **changes):
+    """A machine whose kernels run their APICs in x2APIC mode; fetch-qemu.sh ran before."""
+    return Machine(
+        qemu=str(Path(builddir).resolve() / "vm" / "qemu-backports"),
+        machine="q35,kernel-irqchip=split",
+        cpu="max",
+        extra=["-device", "intel-iommu,intremap=on,eim=on"],
+        **changes,
+    )
+
+
 class Wire:
     """A character device of QEMU: what it sent so far."""
 
@@ -87,6 +101,7 @@ class Wire:
         self.closed = False
         self._changed = changed
         self._here, self.there = socket.socketpair()
+        self._here.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_TIMEOUT, 0))
         self._thread = threading.Thread(target=self._read, daemon=True)
 
     def chardev(self, log):
@@ -262,6 +277,11 @@ class VM:
             raise VMError(f"exit status {result.rc} of: {script}\n{result.out}{result.err}")
         return result.out
 
+    def put(self, path, data, mode=0o644):
+        """Write a file in the primary."""
+        name = shlex.quote(path)
+        self.check(f"base64 -d >{name} <<'END'\n{base64.encodebytes(data).decode()}END\nchmod {mode:o} {name}")
+
     def restart(self, script, timeout=120):
         """Run a script that restarts the primary; return when the command channel answers again."""
         boots = len(self._channel.boots)
@@ -271,7 +291,7 @@ class VM:
     def kexec(self, append="", timeout=120):
         """Restart the primary with its own kernel and another command line."""
         line = f"{COMMAND_LINE} {append}".strip()
-        self.check(f"kexec -s -l /boot/vmlinuz-* --initrd=$(echo /boot/initrd.img-*) --command-line='{line}'")
+        self.check(f"kexec -s -l /boot/vmlinuz-* --initrd=$(echo /boot/initrd.img-*) --command-line={shlex.quote(line)}")
         self.restart("systemctl kexec", timeout)
 
     def settle(self, timeout=120):
