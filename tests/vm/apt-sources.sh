@@ -4,11 +4,11 @@
 # With an argument, print that suite of the main archive instead, e.g. bookworm-backports.
 set -eu
 
-targets=$(apt-get indextargets --no-release-info --format '$(RELEASE) $(REPO_URI) $(COMPONENT)' 'Created-By: Packages' |
-    sort -u)
+format='deb $(REPO_URI) $(RELEASE) $(COMPONENT)'
+all=$(apt-get indextargets --no-release-info --format "$format" 'Created-By: Packages' | sort -u)
 
 if [ $# -gt 0 ]; then
-    echo "$targets" | awk -v suite="$1" '$1 == "bookworm" && $3 == "main" { print "deb", $2, suite, $3; exit }'
+    echo "$all" | awk -v suite="$1" '$3 == "bookworm" && $4 == "main" { $3 = suite; print; exit }'
 else
-    echo "$targets" | awk '$1 ~ /^bookworm(-updates|-security)?$/ && $3 == "main" { print "deb", $2, $1, $3 }'
+    echo "$all" | awk '$3 ~ /^bookworm(-updates|-security)?$/ && $4 == "main"'
 fi

@@ -12,7 +12,8 @@ vm=$1/vm
 shift
 mkdir -p "$vm"
 
-key=$(cd "$here" && find apt-sources.sh image -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c1-16)
+sums=$(cd "$here" && find apt-sources.sh image -type f | LC_ALL=C sort | xargs sha256sum)
+key=$(echo "$sums" | sha256sum | cut -c1-16)
 base=$vm/base-$key
 
 if [ ! -d "$base" ]; then

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# build-initrd.sh OUT [BUSYBOX]: make the ramdisk of a kernel under test from a static busybox and guest/init.
+# build-initrd.sh OUT [BUSYBOX]: ramdisk of a kernel under test, made of guest/init and a static busybox.
 set -eu
 
 here=$(dirname "$(readlink -f "$0")")

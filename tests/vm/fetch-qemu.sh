@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# fetch-qemu.sh BUILDDIR: unpack the QEMU of bookworm-backports in BUILDDIR/vm/backports, beside that of the system,
-# and make BUILDDIR/vm/qemu-backports to start it. It uses the libraries that the system's qemu-system-x86 needs.
+# fetch-qemu.sh BUILDDIR: unpack the QEMU of bookworm-backports in BUILDDIR/vm/backports and make
+# BUILDDIR/vm/qemu-backports to start it. Nothing is installed; the libraries are those that the system's
+# own qemu-system-x86 depends on.
 # QEMU 10 emulates x2APIC, which 7.2 does not, and CMPXCHG16B correctly.
 set -eu
 

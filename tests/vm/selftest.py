@@ -8,7 +8,7 @@ import time
 import unittest
 from pathlib import Path
 
-from vm import VM, Machine, Restarted, Result, VMError, x2apic_machine
+from vm import COMMAND_LINE, VM, Machine, Restarted, Result, VMError, x2apic_machine
 
 BUILDDIR = "build"
 # What a test of the native backend asks for: node 3 and a low window left alone.
@@ -63,15 +63,15 @@ class SelfTest(unittest.TestCase):
         self.assertEqual(self.vm.settle(), "running", self.vm.check("systemctl --failed"))
 
     def test_6_restart_in_a_command(self):
-        script = "kexec -s -l /boot/vmlinuz-* --initrd=$(echo /boot/initrd.img-*) --reuse-cmdline; kexec -e; sleep 99"
+        self.vm.load_kernel("/boot/initrd.img-*", f"{COMMAND_LINE} {RESERVED}")
         with self.assertRaises(Restarted):
-            self.vm.run(script, timeout=120)
+            self.vm.run("kexec -e; sleep 99", timeout=120)
 
     def test_7_ramdisk_of_a_kernel_under_test(self):
         mark = self.vm.mark(1)
         line = "console=ttyS1 nr_cpus=2 tsc=reliable"
         start = time.monotonic()
-        self.vm.check(f"kexec -s -l /boot/vmlinuz-* --initrd=/boot/guest.img --command-line='{line}'")
+        self.vm.load_kernel("/boot/guest.img", line)
         self.vm.send("kexec -e")
         self.vm.wait_console(1, r"^mpart-guest: heartbeat=2 ", since=mark)
         say("kexec to the second heartbeat", start)

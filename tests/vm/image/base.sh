@@ -9,8 +9,8 @@ out=$1
 masked='apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service
     fstrim.timer systemd-networkd-wait-online.service systemd-timesyncd.service systemd-update-utmp.service
     systemd-pstore.service modprobe@drm.service modprobe@loop.service modprobe@dm_mod.service
-    modprobe@fuse.service modprobe@configfs.service systemd-sysusers.service systemd-random-seed.service
-     getty@tty1.service serial-getty@ttyS0.service
+    modprobe@fuse.service modprobe@configfs.service systemd-random-seed.service
+    getty@tty1.service serial-getty@ttyS0.service
     systemd-journal-flush.service kexec.service kexec-load.service ldconfig.service'
 
 packages() {
@@ -34,6 +34,6 @@ mask() {
     --essential-hook="cp -a --no-preserve=ownership '$here/tree/.' \"\$1/\"" \
     --customize-hook="$(mask)" \
     --customize-hook='echo primary >"$1/etc/hostname"; echo "127.0.0.1 localhost primary" >"$1/etc/hosts"' \
-    --customize-hook='rm -rf "$1/etc/apt/sources.list" "$1"/var/cache/* "$1"/var/log/* "$1"/usr/share/locale' \
+    --customize-hook='rm -rf "$1/etc/apt/sources.list" "$1"/var/cache/* "$1"/var/log/*' \
     --customize-hook='rm -f "$1"/var/lib/dpkg/*-old "$1"/*.old; : >"$1/etc/machine-id"' \
     --format=directory bookworm "$out" -
