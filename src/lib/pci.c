@@ -17,7 +17,7 @@
  * context, so the way out is kept per thread. */
 static _Thread_local jmp_buf *error_exit;
 
-static void on_error(char *text, ...)
+static void __attribute__((noreturn)) on_error(char *text, ...)
 {
         (void)text;
         if (error_exit)
