@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Interface org.mpartd1.Kernel. */
+#include <errno.h>
+
+#include "bus.h"
+#include "macros.h"
+#include "manager.h"
+
+static int boot(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        struct kernel_boot_options options;
+        int r = bus_read_boot_options(call, &options, error);
+        if (r < 0)
+                return r;
+        struct pending *p = pending_new(call, false);
+        if (!p)
+                return -ENOMEM;
+        kernel_boot(userdata, &options, p);
+        return 1;
+}
+
+static int stop(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        (void)error;
+        struct pending *p = pending_new(call, false);
+        if (!p)
+                return -ENOMEM;
+        kernel_stop(userdata, p);
+        return 1;
+}
+
+#define GETTER(name)                                                                                        \
+        static int name(sd_bus *bus, const char *path, const char *interface, const char *property,         \
+                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
+#define UNUSED_GETTER_ARGUMENTS ((void)bus, (void)path, (void)interface, (void)property, (void)error)
+
+static const char *string_property(const struct kernel *k, const char *property)
+{
+        if (streq(property, "Name"))
+                return k->planned->name;
+        if (streq(property, "State"))
+                return kernel_state_to_string(k->state);
+        if (streq(property, "StateReason"))
+                return k->reason;
+        if (streq(property, "Backend"))
+                return bus_kernel_backend(k);
+        return k->cmdline ? k->cmdline : k->planned->cmdline_linux; /* Cmdline */
+}
+
+GETTER(get_string)
+{
+        UNUSED_GETTER_ARGUMENTS;
+        return sd_bus_message_append(reply, "s", string_property(userdata, property));
+}
+
+GETTER(get_id)
+{
+        const struct kernel *k = userdata;
+        UNUSED_GETTER_ARGUMENTS;
+        return sd_bus_message_append(reply, "u", k->id);
+}
+
+GETTER(get_boot_timestamp)
+{
+        const struct kernel *k = userdata;
+        UNUSED_GETTER_ARGUMENTS;
+        return sd_bus_message_append(reply, "t", k->boot_timestamp);
+}
+
+GETTER(get_cpus)
+{
+        const struct kernel *k = userdata;
+        _cleanup_free_ char *text = NULL;
+        UNUSED_GETTER_ARGUMENTS;
+        int r = mpart_cpuset_format_list(&k->planned->cpus, &text);
+        return r < 0 ? r : sd_bus_message_append(reply, "s", text);
+}
+
+GETTER(get_memory)
+{
+        const struct mpart_plan_kernel *p = ((const struct kernel *)userdata)->planned;
+        UNUSED_GETTER_ARGUMENTS;
+        int r = sd_bus_message_open_container(reply, 'a', "(ttu)");
+        for (size_t i = 0; r >= 0 && i < p->n_memory; i++)
+                r = sd_bus_message_append(
+                                reply, "(ttu)", p->memory[i].start, p->memory[i].size, p->memory[i].node);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+GETTER(get_pci)
+{
+        const struct mpart_plan_kernel *p = ((const struct kernel *)userdata)->planned;
+        UNUSED_GETTER_ARGUMENTS;
+        int r = sd_bus_message_open_container(reply, 'a', "s");
+        for (size_t i = 0; r >= 0 && i < p->n_pci; i++)
+                r = sd_bus_message_append(reply, "s", p->pci[i]);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+#define PROPERTY(name, type, getter)                                                                        \
+        SD_BUS_PROPERTY(name, type, getter, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
+
+const sd_bus_vtable bus_kernel_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_NAMES("Boot", "a{sv}", SD_BUS_PARAM(options), "", , boot, 0),
+        SD_BUS_METHOD("Stop", "", "", stop, 0),
+        PROPERTY("Id", "u", get_id),
+        PROPERTY("Name", "s", get_string),
+        PROPERTY("State", "s", get_string),
+        PROPERTY("StateReason", "s", get_string),
+        PROPERTY("Cpus", "s", get_cpus),
+        PROPERTY("Memory", "a(ttu)", get_memory),
+        PROPERTY("Pci", "as", get_pci),
+        PROPERTY("Cmdline", "s", get_string),
+        PROPERTY("Backend", "s", get_string),
+        PROPERTY("BootTimestamp", "t", get_boot_timestamp),
+        SD_BUS_VTABLE_END,
+};

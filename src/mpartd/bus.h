@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The bus objects. Their interface is org.mpartd1.xml; a method without SD_BUS_VTABLE_UNPRIVILEGED is for
+ * root alone (sd-bus refuses others), so none can be added open by oversight. */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "kernel.h"
+
+#define BUS_NAME "org.mpartd1"
+#define BUS_PATH "/org/mpartd1"
+#define BUS_KERNEL_PATH "/org/mpartd1/kernel"
+#define BUS_MANAGER_INTERFACE "org.mpartd1.Manager"
+#define BUS_KERNEL_INTERFACE "org.mpartd1.Kernel"
+
+/* Registers the objects and asks for the name. */
+int bus_start(struct manager *m);
+
+/* Signals. Nothing happens while there is no bus. */
+void bus_manager_changed(struct manager *m);
+void bus_kernel_changed(struct kernel *k);
+void bus_kernel_added(struct kernel *k);
+void bus_kernel_removed(struct kernel *k);
+
+/* Shared by bus-manager.c and bus-kernel.c. */
+extern const sd_bus_vtable bus_manager_vtable[];
+extern const sd_bus_vtable bus_kernel_vtable[];
+int bus_kernel_path(unsigned id, char **ret);
+/* Reads the a{sv} of a boot. *ret borrows from the message. -EINVAL with *error set. */
+int bus_read_boot_options(sd_bus_message *call, struct kernel_boot_options *ret, sd_bus_error *error);
+uint64_t bus_kernel_memory(const struct mpart_plan_kernel *k); /* bytes */
+const char *bus_kernel_backend(const struct kernel *k);

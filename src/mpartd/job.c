@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "fs.h"
+#include "job.h"
+#include "macros.h"
+
+static void tell(struct job *j, enum job_stage stage)
+{
+        uint8_t byte = (uint8_t)stage;
+        write_all(j->pipe[1], &byte, 1);
+}
+
+static int boot_steps(struct job *j)
+{
+        int r = native_prepare(&j->boot, &j->error);
+        if (r < 0)
+                return r;
+        j->accepted = true;
+        tell(j, JOB_ACCEPTED);
+
+        r = native_take_cpus(&j->boot, j->ledger, &j->error);
+        if (r == 0)
+                r = native_load(&j->boot, &j->error);
+        if (r == 0)
+                r = native_start(&j->boot, j->ledger, &j->error);
+        if (r == 0) {
+                tell(j, JOB_REACHED);
+                r = native_wait_running(&j->boot, j->ledger, &j->error);
+        }
+        return r;
+}
+
+static int give_back(struct job *j, struct mpart_error *e)
+{
+        return native_undo(j->boot.native, mpart_plan_kernel(j->boot.plan, j->boot.kernel), j->ledger, e);
+}
+
+static void *run(void *argument)
+{
+        struct job *j = argument;
+        if (j->kind == JOB_GIVE_BACK) {
+                j->result = give_back(j, &j->error);
+        } else {
+                j->result = boot_steps(j);
+                struct mpart_error e = MPART_ERROR_INIT;
+                if (j->result < 0 && j->accepted && give_back(j, &e) < 0)
+                        mpart_error_prefix(&j->error, e.code, "not all was given back (%s)", e.text);
+        }
+        tell(j, JOB_DONE);
+        return NULL;
+}
+
+static int on_report(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        struct job *j = userdata;
+        uint8_t stage;
+        (void)source;
+        (void)revents;
+        if (read(fd, &stage, 1) == 1)
+                j->report(j, (enum job_stage)stage, j->userdata); /* may free the job */
+        return 0;
+}
+
+/* Signals are the event loop's: the thread takes none. */
+static int start_thread(struct job *j)
+{
+        sigset_t all, old;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &old);
+        int r = pthread_create(&j->thread, NULL, run, j);
+        pthread_sigmask(SIG_SETMASK, &old, NULL);
+        return -r;
+}
+
+int job_start(sd_event *event, enum job_kind kind, struct native_boot *boot, struct ledger *ledger,
+                job_report_fn report, void *userdata, struct job **ret)
+{
+        struct job *j = calloc(1, sizeof(*j));
+        if (!j) {
+                native_boot_clear(boot);
+                return -ENOMEM;
+        }
+        j->kind = kind;
+        j->boot = *boot;
+        *boot = (struct native_boot){ 0 };
+        j->boot.cancel = &j->cancel;
+        j->ledger = ledger;
+        j->report = report;
+        j->userdata = userdata;
+        j->pipe[0] = j->pipe[1] = -1;
+
+        int r = pipe2(j->pipe, O_CLOEXEC) < 0 ? -errno : 0;
+        if (r == 0)
+                r = sd_event_add_io(event, &j->source, j->pipe[0], EPOLLIN, on_report, j);
+        if (r >= 0)
+                r = start_thread(j);
+        if (r < 0) {
+                j->thread = 0;
+                job_free(j);
+                return r;
+        }
+        *ret = j;
+        return 0;
+}
+
+void job_cancel(struct job *j)
+{
+        atomic_store(&j->cancel, true);
+        window_wake_waiters(&j->boot.native->window);
+}
+
+void job_free(struct job *j)
+{
+        if (!j)
+                return;
+        if (j->thread)
+                pthread_join(j->thread, NULL);
+        sd_event_source_disable_unref(j->source);
+        close_fd(&j->pipe[0]);
+        close_fd(&j->pipe[1]);
+        native_boot_clear(&j->boot);
+        free(j);
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "bus.h"
+#include "kernel.h"
+#include "log.h"
+#include "macros.h"
+#include "manager.h"
+
+static const char *const state_names[_KERNEL_STATE_MAX] = {
+        [KERNEL_INACTIVE] = "inactive",
+        [KERNEL_LOADING] = "loading",
+        [KERNEL_BOOTING] = "booting",
+        [KERNEL_RUNNING] = "running",
+        [KERNEL_STOPPING] = "stopping",
+        [KERNEL_FAILED] = "failed",
+};
+
+const char *kernel_state_to_string(enum kernel_state state)
+{
+        return state >= 0 && state < _KERNEL_STATE_MAX ? state_names[state] : NULL;
+}
+
+enum kernel_state kernel_state_from_string(const char *s)
+{
+        for (int i = 0; i < _KERNEL_STATE_MAX; i++)
+                if (streq(state_names[i], s))
+                        return (enum kernel_state)i;
+        return _KERNEL_STATE_INVALID;
+}
+
+int kernel_new(struct manager *m, const struct mpart_plan_kernel *planned, struct kernel **ret)
+{
+        struct kernel *k = calloc(1, sizeof(*k));
+        if (!k)
+                return -ENOMEM;
+        k->manager = m;
+        k->id = planned->id;
+        k->planned = planned;
+        k->state = planned->id == 0 ? KERNEL_RUNNING : KERNEL_INACTIVE;
+        k->reason = strdup("");
+        if (!k->reason) {
+                free(k);
+                return -ENOMEM;
+        }
+        *ret = k;
+        return 0;
+}
+
+void kernel_free(struct kernel *k)
+{
+        if (!k)
+                return;
+        if (k->job)
+                job_cancel(k->job);
+        job_free(k->job);
+        pending_fail(k->boot_call, BUS_ERROR_FAILED, "mpartd ends");
+        pending_fail(k->stop_call, BUS_ERROR_FAILED, "mpartd ends");
+        ledger_free(k->ledger);
+        free(k->reason);
+        free(k->cmdline);
+        free(k);
+}
+
+bool kernel_is_idle(const struct kernel *k)
+{
+        return !k->job && !k->ledger;
+}
+
+static void set_state(struct kernel *k, enum kernel_state state, const char *format, ...)
+                __attribute__((format(printf, 3, 4)));
+
+static void set_state(struct kernel *k, enum kernel_state state, const char *format, ...)
+{
+        char *reason = NULL;
+        va_list args;
+        va_start(args, format);
+        if (vasprintf(&reason, format, args) < 0)
+                reason = NULL;
+        va_end(args);
+        if (reason) {
+                free(k->reason);
+                k->reason = reason;
+        }
+        k->state = state;
+        if (state == KERNEL_INACTIVE || state == KERNEL_FAILED)
+                k->boot_timestamp = 0;
+        log_line((int)k->id, state == KERNEL_FAILED ? LOG_ERR : LOG_INFO, "kernel %u (%s): %s%s%s", k->id,
+                        k->planned->name, state_names[state], *k->reason ? ": " : "", k->reason);
+        bus_kernel_changed(k);
+}
+
+static void drop_ledger_if_empty(struct kernel *k)
+{
+        if (k->ledger && ledger_last(k->ledger))
+                return;
+        ledger_free(k->ledger);
+        k->ledger = NULL;
+}
+
+static void answer_boot(struct kernel *k, const char *error_name, const char *text)
+{
+        struct pending *call = TAKE_PTR(k->boot_call);
+        if (error_name)
+                pending_fail(call, error_name, text);
+        else
+                pending_succeed(call, k->id);
+}
+
+static void answer_stop(struct kernel *k, const char *error_name, const char *text)
+{
+        struct pending *call = TAKE_PTR(k->stop_call);
+        if (error_name)
+                pending_fail(call, error_name, text);
+        else
+                pending_succeed(call, k->id);
+}
+
+static void boot_is_running(struct kernel *k, const struct job *j)
+{
+        uint64_t bytes = j->boot.load_bytes, ns = j->boot.load_ns;
+        log_line((int)k->id, LOG_DEBUG, "kernel %u: %" PRIu64 " KiB loaded in %" PRIu64 " us", k->id,
+                        (uint64_t)(bytes / KiB), ns / 1000);
+        set_state(k, KERNEL_RUNNING, "%s", "");
+}
+
+static void boot_has_failed(struct kernel *k, const struct job *j)
+{
+        drop_ledger_if_empty(k);
+        if (!j->accepted)
+                answer_boot(k, BUS_ERROR_REFUSED, j->error.text);
+        else if (j->result == -ECANCELED && !k->ledger)
+                set_state(k, KERNEL_INACTIVE, "%s", j->error.text);
+        else
+                set_state(k, KERNEL_FAILED, "%s", j->error.text);
+        if (k->ledger)
+                answer_stop(k, BUS_ERROR_FAILED, j->error.text);
+        else
+                answer_stop(k, NULL, NULL);
+}
+
+static void on_boot_report(struct job *j, enum job_stage stage, void *userdata)
+{
+        struct kernel *k = userdata;
+        switch (stage) {
+        case JOB_ACCEPTED:
+                free(k->cmdline);
+                k->cmdline = strdup(j->boot.cmdline);
+                set_state(k, KERNEL_LOADING, "%s", "");
+                answer_boot(k, NULL, NULL);
+                return;
+        case JOB_REACHED:
+                k->boot_timestamp = k->ledger->boot_timestamp;
+                set_state(k, KERNEL_BOOTING, "%s", "");
+                return;
+        case JOB_DONE:
+                k->job = NULL;
+                if (j->result == 0)
+                        boot_is_running(k, j);
+                else
+                        boot_has_failed(k, j);
+                job_free(j);
+                if (k->state == KERNEL_RUNNING && k->stop_call) /* it came up before it heard the cancel */
+                        kernel_stop(k, TAKE_PTR(k->stop_call));
+                return;
+        }
+}
+
+static void on_give_back_report(struct job *j, enum job_stage stage, void *userdata)
+{
+        struct kernel *k = userdata;
+        if (stage != JOB_DONE)
+                return;
+        k->job = NULL;
+        drop_ledger_if_empty(k);
+        if (j->result < 0) {
+                set_state(k, KERNEL_FAILED, "%s", j->error.text);
+                answer_stop(k, BUS_ERROR_FAILED, j->error.text);
+        } else {
+                /* A reason given before the stop (a recovery, a lost CPU) says more than "stopped". */
+                char *why = strdup(k->reason);
+                set_state(k, why && *why ? KERNEL_FAILED : KERNEL_INACTIVE, "%s", why ? why : "");
+                free(why);
+                answer_stop(k, NULL, NULL);
+        }
+        job_free(j);
+}
+
+static char *default_image(void)
+{
+        struct utsname u;
+        char *path = NULL;
+        uname(&u);
+        return asprintf(&path, "/boot/vmlinuz-%s", u.release) < 0 ? NULL : path;
+}
+
+/* Why a boot cannot even be tried now; NULL: it can. */
+static const char *why_not_bootable(const struct kernel *k, const char **error_name)
+{
+        *error_name = BUS_ERROR_WRONG_STATE;
+        if (k->id == 0)
+                return "kernel 0 is the primary: it runs already";
+        if (k->job)
+                return k->state == KERNEL_STOPPING ? "it is stopping" : "it is booting already";
+        if (k->state == KERNEL_RUNNING)
+                return "it runs already; stop it first";
+        if (k->ledger)
+                return "not all that it had taken was given back; stop it first";
+        *error_name = BUS_ERROR_REFUSED;
+        if (!k->manager->live)
+                return "this daemon looks at a captured machine: nothing can be booted on it";
+        return NULL;
+}
+
+static int prepare_job(struct kernel *k, const struct kernel_boot_options *o, struct native_boot *b)
+{
+        *b = (struct native_boot){
+                .native = &k->manager->native,
+                .plan = k->manager->plan,
+                .kernel = k->id,
+                .image_path = o->image ? strdup(o->image) : default_image(),
+                .initrd_path = o->initrd ? strdup(o->initrd) : NULL,
+                .extra = o->cmdline ? strdup(o->cmdline) : NULL,
+        };
+        if (!b->image_path || (o->initrd && !b->initrd_path) || (o->cmdline && !b->extra))
+                return -ENOMEM;
+        return ledger_new(k->manager->runtime_directory, k->id, k->manager->plan->digest, &k->ledger);
+}
+
+void kernel_boot(struct kernel *k, const struct kernel_boot_options *options, struct pending *call)
+{
+        const char *error_name, *why = why_not_bootable(k, &error_name);
+        char text[256];
+        if (why) {
+                snprintf(text, sizeof(text), "kernel %u: %s", k->id, why);
+                pending_fail(call, error_name, text);
+                return;
+        }
+
+        struct native_boot b;
+        int r = prepare_job(k, options, &b);
+        if (r < 0)
+                native_boot_clear(&b);
+        else
+                r = job_start(k->manager->event, JOB_BOOT, &b, k->ledger, on_boot_report, k, &k->job);
+        if (r < 0) {
+                drop_ledger_if_empty(k);
+                pending_fail(call, BUS_ERROR_FAILED, strerror(-r));
+                return;
+        }
+        k->boot_call = call;
+}
+
+static int start_giving_back(struct kernel *k)
+{
+        struct native_boot b = { .native = &k->manager->native, .plan = k->manager->plan, .kernel = k->id };
+        int r = ledger_set_stage(k->ledger, LEDGER_STOPPING, NULL);
+        if (r < 0)
+                log_line((int)k->id, LOG_WARNING, "%s: cannot be written: %s", k->ledger->path,
+                                strerror(-r));
+        return job_start(k->manager->event, JOB_GIVE_BACK, &b, k->ledger, on_give_back_report, k, &k->job);
+}
+
+void kernel_stop(struct kernel *k, struct pending *call)
+{
+        char text[256];
+        if (k->id == 0 || kernel_is_idle(k) || k->stop_call || k->state == KERNEL_STOPPING) {
+                snprintf(text, sizeof(text), "kernel %u %s", k->id,
+                                k->id == 0          ? "is the primary: shut the machine down instead"
+                                : kernel_is_idle(k) ? "does not run"
+                                                    : "is stopping already");
+                pending_fail(call, BUS_ERROR_WRONG_STATE, text);
+                return;
+        }
+        k->stop_call = call;
+        if (k->job) {
+                job_cancel(k->job);
+                return;
+        }
+        int r = start_giving_back(k);
+        if (r < 0)
+                answer_stop(k, BUS_ERROR_FAILED, strerror(-r));
+        else
+                set_state(k, KERNEL_STOPPING, "%s", "");
+}
+
+void kernel_lost_cpu(struct kernel *k, unsigned cpu)
+{
+        if (k->state != KERNEL_RUNNING || k->job || !k->ledger ||
+                        cpugate_is_online(&k->manager->native.cpus, cpu) != 1)
+                return;
+        int r = start_giving_back(k);
+        if (r < 0)
+                log_line((int)k->id, LOG_ERR, "kernel %u cannot be stopped: %s", k->id, strerror(-r));
+        else
+                set_state(k, KERNEL_STOPPING, "CPU %u was switched on in the primary by another hand", cpu);
+}
+
+static void set_aside(struct kernel *k, const char *why)
+{
+        char from[512], to[520];
+        snprintf(from, sizeof(from), "%s/kernel-%u.json", k->manager->runtime_directory, k->id);
+        snprintf(to, sizeof(to), "%s.bad", from);
+        rename(from, to);
+        set_state(k, KERNEL_FAILED, "its ledger cannot be used (%s); set aside as %s", why, to);
+}
+
+void kernel_recover(struct kernel *k)
+{
+        struct mpart_error e = MPART_ERROR_INIT;
+        struct ledger *l = NULL;
+        int r = ledger_load(k->manager->runtime_directory, k->id, &l, &e);
+        if (r == -ENOENT)
+                return;
+        if (r == 0 && !streq(l->digest, k->manager->plan->digest)) {
+                ledger_free(l);
+                r = mpart_error_set(&e, -ESTALE, "it is of another machine");
+        }
+        if (r < 0) {
+                set_aside(k, e.text);
+                return;
+        }
+
+        k->ledger = l;
+        if (l->stage == LEDGER_RUNNING) {
+                k->cmdline = l->cmdline && *l->cmdline ? strdup(l->cmdline) : NULL;
+                k->boot_timestamp = l->boot_timestamp;
+                set_state(k, KERNEL_RUNNING, "%s", "");
+                return;
+        }
+        const char *stage = ledger_stage_to_string(l->stage);
+        r = start_giving_back(k);
+        if (r < 0)
+                set_state(k, KERNEL_FAILED, "mpartd ended while it was %s; giving back: %s", stage,
+                                strerror(-r));
+        else
+                set_state(k, KERNEL_STOPPING,
+                                "mpartd ended while it was %s; what it had taken is given back", stage);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One kernel of the plan and its state machine:
+ *
+ *   inactive -> loading -> booting -> running -> stopping -> inactive
+ *                  \          \          \           \
+ *                   +----------+----------+-----------+--> failed (-> loading)
+ *
+ * A boot that a check refuses changes no state. Only the event loop changes states. */
+#pragma once
+
+#include "job.h"
+#include "pending.h"
+
+enum kernel_state {
+        KERNEL_INACTIVE,
+        KERNEL_LOADING, /* CPUs are taken, the image is written */
+        KERNEL_BOOTING, /* its boot CPU has reached our start code */
+        KERNEL_RUNNING, /* its own VMCOREINFO has appeared in its memory */
+        KERNEL_STOPPING,
+        KERNEL_FAILED, /* the reason tells why; what could be given back was */
+        _KERNEL_STATE_MAX,
+        _KERNEL_STATE_INVALID = -22,
+};
+const char *kernel_state_to_string(enum kernel_state state);
+enum kernel_state kernel_state_from_string(const char *s);
+
+struct manager;
+
+struct kernel {
+        struct manager *manager;
+        unsigned id;
+        const struct mpart_plan_kernel *planned; /* in the manager's plan */
+        enum kernel_state state;
+        char *reason;            /* one sentence, "" none */
+        char *cmdline;           /* of the last boot; NULL: the planned one counts */
+        uint64_t boot_timestamp; /* CLOCK_REALTIME, microseconds; 0: not running */
+        struct ledger *ledger;   /* NULL: nothing is taken */
+        struct job *job;         /* NULL: nothing is going on */
+        struct pending *boot_call, *stop_call;
+};
+
+struct kernel_boot_options {
+        const char *image, *initrd, *cmdline; /* NULL: default, none, none */
+};
+
+int kernel_new(struct manager *m, const struct mpart_plan_kernel *planned, struct kernel **ret);
+void kernel_free(struct kernel *k); /* cancels a job and waits for its end; NULL is legal */
+
+/* Reads its ledger: a running kernel is adopted, a half-done boot or stop is undone. */
+void kernel_recover(struct kernel *k);
+
+/* Each consumes a reference of `call` and answers it, now or later. */
+void kernel_boot(struct kernel *k, const struct kernel_boot_options *options, struct pending *call);
+void kernel_stop(struct kernel *k, struct pending *call);
+
+/* Another hand switched one of its CPUs on in the primary: what ran there has been reset. */
+void kernel_lost_cpu(struct kernel *k, unsigned cpu);
+
+bool kernel_is_idle(const struct kernel *k); /* nothing taken, nothing going on */
