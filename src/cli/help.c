@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <ctype.h>
+
 #include "help.h"
 #include "macros.h"
 #include "options.h"
@@ -40,7 +42,7 @@ void help_print_verb(FILE *f, const struct verb *verb)
 {
         fputs("mpartctl ", f);
         print_synopsis(f, verb);
-        fprintf(f, "\n\nTo %s.\n\n", verb->help);
+        fprintf(f, "\n\n%c%s.\n\n", toupper((unsigned char)verb->help[0]), verb->help + 1);
         for (size_t i = 0; i < verb->n_options; i++)
                 print_option(f, &verb->options[i]);
         print_option(f, verb_find_option(verb, OPTION_HELP));

@@ -64,19 +64,13 @@ static int add_kernel(cJSON *array, const struct bus_kernel *k)
         if (!o)
                 return -ENOMEM;
         cJSON_AddItemToArray(array, o); /* cannot fail with both there */
-        int r = json_add_u64(o, "id", k->id);
-        const struct {
-                const char *name, *value;
-        } strings[] = { { "name", k->name }, { "state", k->state }, { "reason", k->reason },
-                { "cpus", k->cpus }, { "backend", k->backend } };
-        for (size_t i = 0; i < ARRAY_SIZE(strings) && r == 0; i++)
-                if (!cJSON_AddStringToObject(o, strings[i].name, strings[i].value))
-                        r = -ENOMEM;
-        if (r == 0)
-                r = json_add_u64(o, "memory", k->memory);
-        if (r == 0)
-                r = json_add_u64(o, "boot_timestamp", k->boot_timestamp);
-        return r;
+        bool added = json_add_u64(o, "id", k->id) == 0 && cJSON_AddStringToObject(o, "name", k->name) &&
+                     cJSON_AddStringToObject(o, "state", k->state) &&
+                     cJSON_AddStringToObject(o, "reason", k->reason) &&
+                     cJSON_AddStringToObject(o, "cpus", k->cpus) &&
+                     json_add_u64(o, "memory", k->memory) == 0 &&
+                     cJSON_AddStringToObject(o, "backend", k->backend);
+        return added ? 0 : -ENOMEM;
 }
 
 static void delete_json(cJSON **o)
