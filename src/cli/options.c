@@ -139,6 +139,19 @@ int option_size(const struct invocation *c, enum option_id id, uint64_t *ret, st
                         c->value[id]);
 }
 
+int option_path(const struct invocation *c, enum option_id id, char **ret, struct mpart_error *e)
+{
+        const char *given = c->value[id];
+        if (!given)
+                return 0;
+        char *path = realpath(given, NULL);
+        if (!path)
+                return mpart_error_set(e, -errno, "--%s: %s cannot be found: %s", option_name(id), given,
+                                strerror(errno));
+        *ret = path;
+        return 0;
+}
+
 int parse_kernel_id(const char *text, unsigned *ret, struct mpart_error *e)
 {
         char *end;

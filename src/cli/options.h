@@ -24,6 +24,10 @@ int parse_size(const char *text, uint64_t *ret);
 /* The value of a SIZE option; *ret untouched where it was not given. 0 or CLI_USAGE. */
 int option_size(const struct invocation *c, enum option_id id, uint64_t *ret, struct mpart_error *e);
 
+/* The file of a FILE option, which must be there, as an absolute path: the daemon has a working directory of
+ * its own. *ret untouched where it was not given; the caller frees it. 0 or a negative errno. */
+int option_path(const struct invocation *c, enum option_id id, char **ret, struct mpart_error *e);
+
 /* A kernel id in decimal. 0 or CLI_USAGE. */
 int parse_kernel_id(const char *text, unsigned *ret, struct mpart_error *e);
 /* The operands "3", "kernel 3", and where ret_all is not NULL "all". 0 or CLI_USAGE. */

@@ -63,39 +63,46 @@ static void restart_free(struct restart *r)
         free(r->cmdline);
 }
 
-/* Takes the path of the option, else makes the found one absolute. */
-static int choose_path(const char *given, const char *found, char **ret)
+/* A path below the root directory as an absolute one; NULL stays NULL. */
+static int from_root(const char *path, char **ret)
 {
-        if (given)
-                *ret = strdup(given);
-        else if (!found)
-                return 0;
-        else if (asprintf(ret, "/%s", found) < 0)
+        if (path && asprintf(ret, "/%s", path) < 0) {
                 *ret = NULL;
-        return *ret ? 0 : -ENOMEM;
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+/* The files that the options name, else the running kernel's. A kernel of the user's choice has no ramdisk
+ * but the one he names. */
+static int choose_files(
+                const struct invocation *c, const char *running, struct restart *ret, struct mpart_error *e)
+{
+        struct utsname name;
+        _cleanup_close_ int root = open_root("/");
+        if (root < 0 || uname(&name) < 0)
+                return root < 0 ? root : -errno;
+
+        _cleanup_free_ char *image = NULL, *ramdisk = NULL;
+        int r = option_path(c, OPTION_KERNEL, &ret->image, e);
+        if (r == 0)
+                r = option_path(c, OPTION_INITRD, &ret->ramdisk, e);
+        if (r == 0 && !ret->image && !ret->ramdisk)
+                r = kexec_find_ramdisk(root, name.release, &ramdisk);
+        if (r == 0 && !ret->image)
+                r = kexec_find_image(root, running, name.release, &image, e);
+        if (r == 0)
+                r = from_root(image, &ret->image);
+        return r == 0 ? from_root(ramdisk, &ret->ramdisk) : r;
 }
 
 static int prepare(const struct invocation *c, struct restart *ret, struct mpart_error *e)
 {
-        _cleanup_free_ char *running = NULL, *image = NULL, *ramdisk = NULL;
-        struct utsname name;
-        if (uname(&name) < 0)
-                return -errno;
+        _cleanup_free_ char *running = NULL;
         int r = read_line_at(AT_FDCWD, "/proc/cmdline", &running);
         if (r < 0)
                 return mpart_error_set(e, r, "/proc/cmdline cannot be read: %s", strerror(-r));
-        _cleanup_close_ int root = open_root("/");
-        if (root < 0)
-                return root;
-
-        if (!option_given(c, OPTION_KERNEL))
-                r = kexec_find_image(root, running, name.release, &image, e);
-        if (r == 0 && !option_given(c, OPTION_INITRD) && !option_given(c, OPTION_KERNEL))
-                r = kexec_find_ramdisk(root, name.release, &ramdisk);
-        if (r == 0)
-                r = choose_path(c->value[OPTION_KERNEL], image, &ret->image);
-        if (r == 0)
-                r = choose_path(c->value[OPTION_INITRD], ramdisk, &ret->ramdisk);
+        r = choose_files(c, running, ret, e);
         return r < 0 ? r : new_command_line(running, &ret->cmdline, e);
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 
 #include "bus.h"
@@ -82,18 +81,6 @@ static int watch_kernels(struct boot_watch *w, const unsigned *ids, size_t n)
         return 0;
 }
 
-/* The daemon has a working directory of its own. */
-static int absolute_path(const char *path, char **ret, struct mpart_error *e)
-{
-        if (!path)
-                return 0;
-        char *whole = realpath(path, NULL);
-        if (!whole)
-                return mpart_error_set(e, -errno, "%s cannot be found: %s", path, strerror(errno));
-        *ret = whole;
-        return 0;
-}
-
 static int request_boot(struct sd_bus *bus, bool all, unsigned id, const struct bus_boot_options *o,
                 struct boot_watch *w, struct mpart_error *e)
 {
@@ -115,9 +102,9 @@ int verb_boot(const struct invocation *c, struct mpart_error *e)
         if (r != 0)
                 return r;
         _cleanup_free_ char *image = NULL, *initrd = NULL;
-        r = absolute_path(c->value[OPTION_IMAGE], &image, e);
+        r = option_path(c, OPTION_IMAGE, &image, e);
         if (r == 0)
-                r = absolute_path(c->value[OPTION_INITRD], &initrd, e);
+                r = option_path(c, OPTION_INITRD, &initrd, e);
         if (r < 0)
                 return r;
 

@@ -11,6 +11,7 @@
 #include "output.h"
 
 #define LIST_VERSION 1
+#define NO_PLAN_TEXT "there is no saved plan: make one with \"mpartctl plan --save\""
 
 struct time_text {
         char text[32];
@@ -106,7 +107,13 @@ int verb_list(const struct invocation *c, struct mpart_error *e)
         r = bus_list_kernels(bus, &kernels, e);
         if (r < 0)
                 return r;
-        return option_given(c, OPTION_JSON) ? print_list_json(&kernels) : print_list(&kernels, e);
+        if (option_given(c, OPTION_JSON))
+                return print_list_json(&kernels);
+        if (kernels.n == 0) {
+                tell(NO_PLAN_TEXT);
+                return 0;
+        }
+        return print_list(&kernels, e);
 }
 
 static void print_field(const char *name, const char *value)
@@ -144,6 +151,8 @@ static int status_of_kernel(struct sd_bus *bus, unsigned id, struct mpart_error 
         size_t i = 0;
         while (i < kernels.n && kernels.items[i].id != id)
                 i++;
+        if (kernels.n == 0)
+                return mpart_error_set(e, -ENOENT, NO_PLAN_TEXT);
         if (i == kernels.n)
                 return mpart_error_set(e, -ENOENT, "the plan has no kernel %u", id);
 
