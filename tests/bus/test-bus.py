@@ -153,9 +153,9 @@ class Kernels(Case):
         self.assert_error("org.mpartd1.Error.Refused", boot, dbus.UInt32(1), NO_OPTIONS, says="captured machine")
         self.assert_error("org.mpartd1.Error.Refused", self.manager().BootAll, NO_OPTIONS)
         invalid = "org.freedesktop.DBus.Error.InvalidArgs"
-        self.assert_error(invalid, boot, dbus.UInt32(1), {"colour": "red"}, says="colour")
-        self.assert_error(invalid, boot, dbus.UInt32(1), {"image": "relative"}, says="absolute")
-        self.assert_error(invalid, boot, dbus.UInt32(1), {"image": dbus.UInt32(3)}, says="string")
+        self.assert_error(invalid, boot, dbus.UInt32(1), dbus.Dictionary({"colour": "red"}, signature="sv"), says="colour")
+        self.assert_error(invalid, boot, dbus.UInt32(1), dbus.Dictionary({"image": "relative"}, signature="sv"), says="absolute")
+        self.assert_error(invalid, boot, dbus.UInt32(1), dbus.Dictionary({"image": dbus.UInt32(3)}, signature="sv"), says="string")
         self.assertEqual(self.property("State", "/org/mpartd1/kernel/1", KERNEL), "inactive")
 
     def test_unknown_objects(self):
