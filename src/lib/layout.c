@@ -32,9 +32,8 @@ static int refuse(const struct mpart_plan_memory *range, uint64_t need, uint64_t
 {
         return mpart_error_set(e, -ENOSPC,
                         "its largest range of memory, %" PRIu64 " MiB at 0x%" PRIx64 ", is %" PRIu64
-                        " MiB too small: an image of %" PRIu64 " MiB, a ramdisk of %" PRIu64
-                        " MiB, %" PRIu64 " MiB for the boot and a shared region of %" PRIu64
-                        " MiB need %" PRIu64 " MiB",
+                        " MiB too small: an image of %" PRIu64 " MiB, a ramdisk of %" PRIu64 " MiB, %" PRIu64
+                        " MiB for the boot and a shared region of %" PRIu64 " MiB need %" PRIu64 " MiB",
                         range->size / MiB, range->start, in_mib(need - range->size), in_mib(image_size),
                         in_mib(ramdisk_size), in_mib(MPART_BOOT_AREA_SIZE), in_mib(shared_size),
                         in_mib(need));
@@ -58,7 +57,8 @@ int mpart_layout_make(const struct mpart_plan_memory *memory, size_t n_memory, u
         if (need > range->size)
                 return refuse(range, need, image_size, ramdisk_size, shared_size, e);
 
-        uint64_t shared = ALIGN_DOWN(range->start + range->size, PAGE_SIZE) - ALIGN_UP(shared_size, PAGE_SIZE);
+        uint64_t shared =
+                        ALIGN_DOWN(range->start + range->size, PAGE_SIZE) - ALIGN_UP(shared_size, PAGE_SIZE);
         *ret = (struct mpart_layout){
                 .load = load,
                 .image_size = image_size,

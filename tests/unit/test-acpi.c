@@ -4,13 +4,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "boot-fixture.h"
 #include "fs.h"
 #include "macros.h"
+#include "scratch.h"
 
 #define ADDRESS 0x12345000ULL
 #define RESET 0x12344000ULL
@@ -212,27 +212,26 @@ static void test_one_node(void **state)
         fixture_done(&f);
 }
 
-static void run_iasl(const struct tables *t, size_t i, const char *directory, char **ret_source)
+/* What iasl makes of table `i`; it must not complain. */
+static char *disassemble(const struct tables *t, size_t i, const struct scratch *scratch)
 {
-        char path[256], command[1024];
         _cleanup_free_ char *log = NULL;
-        snprintf(path, sizeof(path), "%s/table", directory);
+        char path[128], command[512], *source = NULL;
+        snprintf(path, sizeof(path), "%s/table", scratch->path);
         assert_int_equal(write_file_atomic(path, t->bytes + t->list.table[i].offset, t->list.table[i].size,
                                          0600),
                         0);
-        snprintf(command, sizeof(command), "iasl -d %s >%s/log 2>&1", path, directory);
+        snprintf(command, sizeof(command), "iasl -d %s >%s.log 2>&1", path, path);
         assert_int_equal(system(command), 0);
+        assert_int_equal(read_file_at(scratch->fd, "table.log", 0, &log, NULL), 0);
+        assert_int_equal(read_file_at(scratch->fd, "table.dsl", 0, &source, NULL), 0);
 
-        int root = open_root(directory);
-        assert_true(root >= 0);
-        assert_int_equal(read_file_at(root, "log", 0, &log, NULL), 0);
-        assert_int_equal(read_file_at(root, "table.dsl", 0, ret_source, NULL), 0);
-        close_fd(&root);
         static const char *const complaints[] = { "rror", "arning", "nvalid", "nknown", "Could not" };
         for (size_t c = 0; c < ARRAY_SIZE(complaints); c++)
-                if (strstr(log, complaints[c]) || strstr(*ret_source, complaints[c]))
-                        fail_msg("%s: %s%s", t->list.table[i].signature, log, *ret_source);
-        assert_non_null(strstr(*ret_source, t->list.table[i].signature));
+                if (strstr(log, complaints[c]) || strstr(source, complaints[c]))
+                        fail_msg("%s: %s%s", t->list.table[i].signature, log, source);
+        assert_non_null(strstr(source, t->list.table[i].signature));
+        return source;
 }
 
 static void test_iasl(void **state)
@@ -240,16 +239,15 @@ static void test_iasl(void **state)
         (void)state;
         if (system("iasl -v >/dev/null 2>&1") != 0)
                 skip();
-        char directory[] = "/tmp/test-acpi-XXXXXX", command[128];
+        struct scratch scratch;
         struct fixture f;
         struct tables t;
         fixture_init(&f);
         f.request.cmdline = "console=tty0 console=ttyS3 console=ttyS1,115200 console=ttyS7";
         build(&f, &t);
-        assert_non_null(mkdtemp(directory));
+        scratch_make(&scratch);
         for (size_t i = 1; i < t.list.n; i++) {
-                _cleanup_free_ char *source = NULL;
-                run_iasl(&t, i, directory, &source);
+                _cleanup_free_ char *source = disassemble(&t, i, &scratch);
                 if (!streq(t.list.table[i].signature, "DSDT"))
                         continue;
                 assert_non_null(strstr(source, "Device (COM1)"));
@@ -260,8 +258,7 @@ static void test_iasl(void **state)
                 assert_non_null(strstr(source, "0x02E8,             // Range Minimum"));
                 assert_null(strstr(source, "IRQ"));
         }
-        snprintf(command, sizeof(command), "rm -r %s", directory);
-        assert_int_equal(system(command), 0);
+        scratch_remove(&scratch);
         fixture_done(&f);
 }
 

@@ -2,11 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Boots what libmpart builds, without a primary: QEMU's memory is a file, filled with garbage where the kernel's
 memory is; the segments are written into it, and a ROM of one instruction jumps to the start address in real mode, as a
-SIPI would. The kernel is a stock one. Arguments: make-boot, find-vmcoreinfo.
+SIPI would. Arguments: make-boot, find-vmcoreinfo, the build directory.
 
-The kernel is $MPART_TEST_KERNEL, or that of the test machine's image, or the newest in /boot."""
-import gzip
-import lzma
+The kernel is a stock one: $MPART_TEST_KERNEL, or that of the test machine's image, or the newest in /boot."""
 import mmap
 import os
 import re
@@ -18,7 +16,7 @@ import time
 import unittest
 from pathlib import Path
 
-MAKE_BOOT, FIND_VMCOREINFO = sys.argv[1:3]
+MAKE_BOOT, FIND_VMCOREINFO, BUILD = sys.argv[1:4]
 HERE = Path(__file__).resolve().parent
 DEADLINE = 120
 GIB = 1 << 30
@@ -37,7 +35,7 @@ def find_kernel():
     named = os.environ.get("MPART_TEST_KERNEL")
     if named:
         return Path(named)
-    image = Path(os.environ.get("MPART_VM_BUILD", "/nonexistent")) / "vm/vmlinuz"
+    image = Path(BUILD) / "vm/vmlinuz"
     installed = sorted(Path("/boot").glob("vmlinuz-*"), key=lambda path: path.stat().st_mtime)
     return next((path for path in [image, *reversed(installed)] if path.exists()), None)
 
@@ -46,24 +44,6 @@ def tsc_khz():
     """TCG hands the host's TSC on; nothing hangs on how exact this is."""
     match = re.search(r"cpu MHz\s*: ([0-9.]+)", Path("/proc/cpuinfo").read_text())
     return int(float(match.group(1)) * 1000)
-
-
-def extract_vmlinux(bzimage):
-    """The ELF file that a bzImage carries: boot protocol, payload_offset and payload_length."""
-    data = bzimage.read_bytes()
-    setup = ((data[0x1F1] or 4) + 1) * 512
-    offset, length = struct.unpack_from("<II", data, 0x248)
-    payload = data[setup + offset:setup + offset + length]
-    if payload[:2] == b"\x1f\x8b":
-        return gzip.decompress(payload[:-4])
-    if payload[:6] == b"\xfd7zXZ\0":
-        return lzma.LZMADecompressor().decompress(payload)
-    program = {b"\x02\x21\x4c\x18": "lz4", b"\x28\xb5\x2f\xfd": "zstd"}.get(payload[:4])
-    if not program:
-        raise unittest.SkipTest(f"compression {payload[:6].hex()} of {bzimage} is not known here")
-    # The last four bytes are the size, put there by the kernel's build.
-    result = subprocess.run([program, "-dc"], input=payload[:-4], stdout=subprocess.PIPE, check=True)
-    return result.stdout
 
 
 class Machine:
@@ -144,7 +124,9 @@ class Boot(unittest.TestCase):
         cls.scratch = tempfile.TemporaryDirectory(prefix="boot-image-")
         cls.addClassCleanup(cls.scratch.cleanup)
         cls.ramdisk = Path(cls.scratch.name) / "guest.img"
+        cls.kernels = Path(cls.scratch.name) / "kernels"
         subprocess.run([HERE / "build-initrd.sh", cls.ramdisk], check=True)
+        subprocess.run([HERE / "image-kernels.py", KERNEL, cls.kernels], check=True)
 
     def boot(self, kernel, *more, memory=((256 * MIB, 512 * MIB, 0),), cpus=((0, 0), (1, 0)), ram=GIB, done=is_ready):
         directory = self.enterContext(tempfile.TemporaryDirectory(dir=self.scratch.name))
@@ -174,9 +156,7 @@ class Boot(unittest.TestCase):
         self.assertEqual(out[2], str(mmap.PAGESIZE))
 
     def test_vmlinux(self):
-        vmlinux = Path(self.scratch.name) / "vmlinux"
-        vmlinux.write_bytes(extract_vmlinux(KERNEL))
-        self.check_log(*self.boot(vmlinux))
+        self.check_log(*self.boot(self.kernels / "vmlinux"))
 
     def test_two_nodes_above_4_gib(self):
         memory = ((4 * GIB, 256 * MIB, 5), (5 * GIB, 512 * MIB, 2))
