@@ -290,24 +290,31 @@ static int build(struct builder *b, struct mpart_error *e)
         return check_segments(b, e);
 }
 
+static struct mpart_boot *new_boot(void)
+{
+        struct mpart_boot *boot = calloc(1, sizeof(*boot));
+        if (!boot)
+                return NULL;
+        boot->arena = calloc(1, sizeof(struct arena));
+        if (!boot->arena) {
+                free(boot);
+                return NULL;
+        }
+        return boot;
+}
+
 int mpart_boot_build(
                 const struct mpart_boot_request *request, struct mpart_boot **ret, struct mpart_error *e)
 {
-        _cleanup_(mpart_boot_freep) struct mpart_boot *boot = calloc(1, sizeof(*boot));
-        struct arena *arena = calloc(1, sizeof(*arena));
-        if (boot)
-                boot->arena = arena;
-        if (!boot || !arena) {
-                if (!boot)
-                        free(arena);
+        _cleanup_(mpart_boot_freep) struct mpart_boot *boot = new_boot();
+        if (!boot)
                 return mpart_error_set(e, -ENOMEM, "boot of kernel %u: out of memory", request->kernel);
-        }
 
         struct builder b = {
                 .request = request,
                 .kernel = mpart_plan_kernel(request->plan, request->kernel),
                 .boot = boot,
-                .arena = arena,
+                .arena = boot->arena,
         };
         int r = build(&b, e);
         if (r < 0)

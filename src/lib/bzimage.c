@@ -82,8 +82,8 @@ static void read_release(
 int mpart_bzimage_probe(const void *data, size_t size, const char *name, struct mpart_image *ret,
                 struct mpart_error *e)
 {
-        struct setup_header h;
-        size_t setup;
+        struct setup_header h = { 0 };
+        size_t setup = 0;
         int r = read_header(data, size, name, &h, &setup, e);
         if (r < 0)
                 return r;

@@ -130,7 +130,7 @@ int mpart_vmlinux_read(const void *data, size_t size, const char *name, struct m
 
         elf_version(EV_CURRENT);
         /* libelf takes a pointer it could write through, but only does for ELF_C_WRITE descriptors. */
-        _cleanup_(elf_endp) Elf *elf = elf_memory((char *)(uintptr_t)data, size);
+        _cleanup_(elf_endp) Elf *elf = elf_memory((char *)data, size);
         if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header))
                 return mpart_error_set(e, -ENOEXEC, "%s is a damaged ELF file: %s", name, elf_errmsg(-1));
 
