@@ -89,9 +89,9 @@ static int check_request(const struct mpart_boot_request *request, const struct 
 {
         if (!k || k->id == 0)
                 return mpart_error_set(e, -EINVAL, "the plan has no secondary kernel %u", request->kernel);
-        if (!request->image || !request->cmdline || (request->ramdisk_size && !request->ramdisk))
-                return mpart_error_set(e, -EINVAL, "kernel %u: image, command line or ramdisk is missing",
-                                request->kernel);
+        if (!request->image || !request->cmdline)
+                return mpart_error_set(
+                                e, -EINVAL, "kernel %u: image or command line is missing", request->kernel);
         if (k->n_pci > 0)
                 return mpart_error_set(e, -EOPNOTSUPP,
                                 "kernel %u owns PCI functions (%s), which cannot be given to a kernel yet; "
