@@ -23,7 +23,7 @@ if [ "$nodes" -ne 8 ] || [ "$cpus" -ne 64 ] || [ "$kernels" -ne 8 ]; then
     exit 1
 fi
 
-hyperfine --style none --warmup 3 --runs "$runs" --export-json "$scratch/times.json" \
+hyperfine --shell none --style none --warmup 3 --runs "$runs" --export-json "$scratch/times.json" \
     --command-name "mpartctl plan" "$mpartctl plan --json --root $root" \
     --command-name "lstopo" "lstopo-no-graphics --if fsroot --input $root --of console" >/dev/null 2>&1
 
