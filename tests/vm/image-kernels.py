@@ -20,9 +20,10 @@ def unpack(payload):
     """The ELF file in a compressed payload; the kernel appends its size, 4 bytes."""
     if payload.startswith(b"\xfd7zXZ"):
         return lzma.LZMADecompressor().decompress(payload)
-    if payload.startswith(b"\x28\xb5\x2f\xfd"):
-        return subprocess.run(["zstd", "-dc"], input=payload[:-4], stdout=subprocess.PIPE, check=True).stdout
-    raise SystemExit(f"payload starts with {payload[:4].hex()}: not xz, not zstd")
+    for magic, tool in (b"\x28\xb5\x2f\xfd", "zstd"), (b"\x02\x21\x4c\x18", "lz4"):
+        if payload.startswith(magic):
+            return subprocess.run([tool, "-dc"], input=payload[:-4], stdout=subprocess.PIPE, check=True).stdout
+    raise SystemExit(f"payload starts with {payload[:4].hex()}: not xz, zstd or lz4")
 
 
 def main(source, out):

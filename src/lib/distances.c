@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Distances between nodes: the columns of nodeN/distance follow the order of the online nodes. */
+#include <ctype.h>
+#include <errno.h>
+
+#include "fs.h"
+#include "reader.h"
+
+#define DIRECTORY "sys/devices/system/node"
+
+/* Node ids in the order of the columns. */
+struct columns {
+        struct mpart_cpuset online, directories;
+};
+
+static void columns_free(struct columns *c)
+{
+        mpart_cpuset_free(&c->online);
+        mpart_cpuset_free(&c->directories);
+}
+
+static int read_columns(int root, struct columns *c)
+{
+        _cleanup_free_ char *text = NULL;
+        int r = read_line_at(root, DIRECTORY "/online", &text);
+        if (r == 0)
+                r = mpart_cpuset_parse_list(text, &c->online);
+        if (r == -ENOMEM)
+                return r;
+
+        char **names = NULL;
+        size_t n = 0;
+        r = list_directory_at(root, DIRECTORY, &names, &n);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        for (size_t i = 0; i < n && r == 0; i++) {
+                uint64_t id;
+                if (name_number(names[i], "node", MPART_CPU_LIMIT, &id))
+                        r = mpart_cpuset_add(&c->directories, (unsigned)id);
+        }
+        free_names(names, n);
+        return r;
+}
+
+static size_t count_numbers(const char *p)
+{
+        size_t n = 0;
+        for (; *p; n++) {
+                p += strspn(p, " \t\n");
+                if (!isdigit((unsigned char)*p))
+                        break;
+                p += strspn(p, "0123456789");
+        }
+        return n;
+}
+
+/* The online list is what the kernel printed by; a captured machine may have a wrong one, or none. */
+static const struct mpart_cpuset *choose_columns(const struct columns *c, size_t n)
+{
+        if (mpart_cpuset_count(&c->online) == n)
+                return &c->online;
+        return mpart_cpuset_count(&c->directories) == n ? &c->directories : NULL;
+}
+
+static int read_row(int root, struct mpart_machine *m, const struct columns *c, size_t row)
+{
+        char path[96];
+        _cleanup_free_ char *text = NULL;
+        snprintf(path, sizeof(path), DIRECTORY "/node%u/distance", m->nodes[row].id);
+        int r = read_line_at(root, path, &text);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+
+        size_t n = count_numbers(text);
+        const struct mpart_cpuset *ids = choose_columns(c, n);
+        if (!ids)
+                return machine_note(m,
+                                "node%u/distance has %zu numbers for %zu online nodes: its distances count "
+                                "as unknown",
+                                m->nodes[row].id, n, mpart_cpuset_count(&c->online));
+        char *p = text;
+        MPART_CPUSET_FOREACH(id, ids)
+        {
+                unsigned long distance = strtoul(p, &p, 10);
+                size_t column = machine_node_index(m, (unsigned)id);
+                if (column != SIZE_MAX && distance <= UINT8_MAX) /* SLIT: one byte each, ACPI 6.5 5.2.17 */
+                        m->distance[row * m->n_nodes + column] = (unsigned)distance;
+        }
+        return 0;
+}
+
+int distances_read(int root, struct mpart_machine *m)
+{
+        _cleanup_(columns_free) struct columns c = { 0 };
+        m->distance = calloc(m->n_nodes ? m->n_nodes * m->n_nodes : 1, sizeof(*m->distance));
+        if (!m->distance)
+                return -ENOMEM;
+        int r = read_columns(root, &c);
+        for (size_t row = 0; row < m->n_nodes && r == 0; row++)
+                r = read_row(root, m, &c, row);
+        return r;
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* PCI functions. The only file that knows libpci, which reads configuration space: the kernel's files tell
+ * what a function is (with its corrections of broken devices), the header tells a bridge. */
+#include <ctype.h>
+#include <errno.h>
+#include <pci/pci.h>
+#include <setjmp.h>
+#include <unistd.h>
+
+#include "fs.h"
+#include "reader.h"
+
+#define DIRECTORY "sys/bus/pci/devices"
+#define CLASS_BRIDGE 0x06
+
+/* libpci ends the process where it meets an error, unless its handler never returns. The handler gets no
+ * context, so the way out is kept per thread. */
+static _Thread_local jmp_buf *error_exit;
+
+static void __attribute__((noreturn)) on_error(char *text, ...)
+{
+        (void)text;
+        if (error_exit)
+                longjmp(*error_exit, 1);
+        abort(); /* not reached: libpci is called under PROTECTED alone */
+}
+
+static void ignore_message(char *text, ...)
+{
+        (void)text;
+}
+
+struct config_reader {
+        struct pci_access *access; /* NULL: configuration space cannot be read */
+};
+
+static void config_close(struct config_reader *c)
+{
+        if (c->access)
+                pci_cleanup(c->access);
+        c->access = NULL;
+}
+
+static bool config_init(struct pci_access *access, char *path)
+{
+        jmp_buf exit_here;
+        error_exit = &exit_here;
+        bool ok = false;
+        if (setjmp(exit_here) == 0) {
+                access->error = on_error;
+                access->warning = access->debug = ignore_message;
+                access->method = PCI_ACCESS_SYS_BUS_PCI;
+                if (pci_set_param(access, (char *)"sysfs.path", path) == 0) {
+                        pci_init(access);
+                        ok = true;
+                }
+        }
+        error_exit = NULL;
+        return ok;
+}
+
+static int config_open(struct config_reader *c, const char *root_path)
+{
+        _cleanup_free_ char *path = NULL;
+        if (asprintf(&path, "%s/sys/bus/pci", root_path) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        c->access = pci_alloc();
+        if (c->access && !config_init(c->access, path))
+                config_close(c);
+        return 0;
+}
+
+/* Header type without the multi-function bit (PCI Local Bus 3.0 section 6.2.1), or -1. */
+static int config_header_type(struct config_reader *c, const struct mpart_pci_function *f)
+{
+        if (!c->access)
+                return -1;
+        jmp_buf exit_here;
+        struct pci_dev *volatile dev = NULL;
+        volatile int type = -1;
+        error_exit = &exit_here;
+        if (setjmp(exit_here) == 0) {
+                dev = pci_get_dev(c->access, (int)f->domain, (int)f->bus, (int)f->slot, (int)f->function);
+                u8 header = 0xff;
+                if (dev && pci_read_block(dev, PCI_HEADER_TYPE, &header, 1) && header != 0xff)
+                        type = header & 0x7f;
+        }
+        error_exit = NULL;
+        if (dev)
+                pci_free_dev(dev);
+        return type;
+}
+
+static bool parse_hex(const char **p, unsigned min_digits, unsigned max_digits, unsigned *ret)
+{
+        unsigned value = 0, n = 0;
+        for (; n < max_digits && isxdigit((unsigned char)**p); n++, (*p)++)
+                value = value * 16 +
+                        (unsigned)(isdigit((unsigned char)**p) ? **p - '0' : tolower(**p) - 'a' + 10);
+        *ret = value;
+        return n >= min_digits;
+}
+
+/* "0000:00:1f.2"; the domain has more digits where the firmware's number does not fit. */
+static bool parse_address(const char *name, struct mpart_pci_function *ret)
+{
+        const char *p = name;
+        if (strlen(name) >= sizeof(ret->address) || !parse_hex(&p, 4, 7, &ret->domain) || *p++ != ':' ||
+                        !parse_hex(&p, 2, 2, &ret->bus) || *p++ != ':' || !parse_hex(&p, 2, 2, &ret->slot) ||
+                        *p++ != '.' || !parse_hex(&p, 1, 1, &ret->function) || *p)
+                return false;
+        memcpy(ret->address, name, strlen(name) + 1);
+        return ret->slot < 32 && ret->function < 8;
+}
+
+static const char *last_component(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+        return slash ? slash + 1 : path;
+}
+
+/* Where a link of the function points to; "" where there is none. */
+static void read_link(int root, const char *address, const char *link, char *ret, size_t size)
+{
+        char path[sizeof(DIRECTORY) + 64];
+        snprintf(path, sizeof(path), DIRECTORY "/%s%s%s", address, *link ? "/" : "", link);
+        ssize_t n = readlinkat(root, path, ret, size - 1);
+        ret[MAX(n, (ssize_t)0)] = 0;
+}
+
+static int64_t read_value(int root, const char *address, const char *file, int64_t otherwise)
+{
+        char path[sizeof(DIRECTORY) + 64];
+        int64_t value;
+        snprintf(path, sizeof(path), DIRECTORY "/%s/%s", address, file);
+        return read_number_at(root, path, 0, &value) == 0 ? value : otherwise;
+}
+
+/* The device directories nest as the buses do: .../0000:00:1c.0/0000:01:00.0. */
+static void find_parent(int root, struct mpart_pci_function *f)
+{
+        char target[1024];
+        struct mpart_pci_function above = { 0 };
+        read_link(root, f->address, "", target, sizeof(target));
+        char *slash = strrchr(target, '/');
+        if (!slash)
+                return;
+        *slash = 0;
+        if (parse_address(last_component(target), &above))
+                memcpy(f->parent, above.address, sizeof(f->parent));
+}
+
+static void read_links(int root, struct mpart_pci_function *f)
+{
+        char target[1024];
+        read_link(root, f->address, "driver", target, sizeof(target));
+        snprintf(f->driver, sizeof(f->driver), "%.31s", last_component(target));
+
+        uint64_t group;
+        read_link(root, f->address, "iommu_group", target, sizeof(target));
+        if (name_number(last_component(target), "", INT32_MAX, &group))
+                f->iommu_group = (int)group;
+        find_parent(root, f);
+}
+
+static void read_function(int root, struct config_reader *c, struct mpart_pci_function *f)
+{
+        f->vendor = (uint16_t)read_value(root, f->address, "vendor", 0);
+        f->device = (uint16_t)read_value(root, f->address, "device", 0);
+        f->class_code = (uint32_t)read_value(root, f->address, "class", 0) & 0xffffff;
+        int64_t node = read_value(root, f->address, "numa_node", -1);
+        f->node = node >= 0 && node < MPART_CPU_LIMIT ? (int)node : -1;
+        read_links(root, f);
+        f->is_bridge = f->class_code >> 16 == CLASS_BRIDGE ||
+                       config_header_type(c, f) == PCI_HEADER_TYPE_BRIDGE;
+}
+
+/* /proc/bus/pci/devices, a line each: bus and devfn, vendor and device, then 17 columns; the driver last.
+ * Domains are not told there, nor is much else. */
+static bool parse_proc_line(const char *line, struct mpart_pci_function *f)
+{
+        const char *p = line;
+        unsigned devfn, vendor, device;
+        if (!parse_hex(&p, 2, 2, &f->bus) || !parse_hex(&p, 2, 2, &devfn) || *p++ != '\t' ||
+                        !parse_hex(&p, 4, 4, &vendor) || !parse_hex(&p, 4, 4, &device))
+                return false;
+        f->slot = devfn >> 3;
+        f->function = devfn & 7;
+        f->vendor = (uint16_t)vendor;
+        f->device = (uint16_t)device;
+        snprintf(f->address, sizeof(f->address), "0000:%02x:%02x.%u", f->bus & 0xff, f->slot & 0x1f,
+                        f->function);
+
+        size_t size = strcspn(line, "\n"), driver = size;
+        while (driver > 0 && !isspace((unsigned char)line[driver - 1]))
+                driver--;
+        if (driver > 0 && !isxdigit((unsigned char)line[driver]))
+                snprintf(f->driver, sizeof(f->driver), "%.*s", (int)MIN(size - driver, (size_t)31),
+                                line + driver);
+        return true;
+}
+
+static int add_function(struct mpart_machine *m, size_t *capacity, struct mpart_pci_function **ret)
+{
+        int r = grow_array(&m->pci, capacity, m->n_pci + 1, sizeof(*m->pci));
+        if (r < 0)
+                return r;
+        *ret = &m->pci[m->n_pci];
+        **ret = (struct mpart_pci_function){ .node = -1, .iommu_group = -1 };
+        return 0;
+}
+
+static int read_proc(int root, struct mpart_machine *m)
+{
+        _cleanup_free_ char *text = NULL;
+        size_t capacity = 0;
+        int r = read_file_at(root, "proc/bus/pci/devices", 0, &text, NULL);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        for (const char *p = text; *p;) {
+                struct mpart_pci_function *f;
+                r = add_function(m, &capacity, &f);
+                if (r < 0)
+                        return r;
+                m->n_pci += parse_proc_line(p, f);
+                p += strcspn(p, "\n");
+                p += *p == '\n';
+        }
+        if (m->n_pci > 0)
+                return machine_note(m, "PCI functions are known from proc/bus/pci/devices alone: without "
+                                       "class, node, IOMMU group and bridge above");
+        return 0;
+}
+
+static int compare_functions(const void *a, const void *b)
+{
+        const struct mpart_pci_function *x = a, *y = b;
+        if (x->domain != y->domain)
+                return x->domain < y->domain ? -1 : 1;
+        unsigned i = x->bus << 8 | x->slot << 3 | x->function, k = y->bus << 8 | y->slot << 3 | y->function;
+        return i < k ? -1 : i > k;
+}
+
+static int read_sysfs(int root, const char *root_path, struct mpart_machine *m, char **names, size_t n)
+{
+        _cleanup_(config_close) struct config_reader config = { 0 };
+        size_t capacity = 0;
+        int r = config_open(&config, root_path);
+        for (size_t i = 0; i < n && r == 0; i++) {
+                struct mpart_pci_function *f;
+                r = add_function(m, &capacity, &f);
+                if (r < 0)
+                        break;
+                if (!parse_address(names[i], f)) {
+                        r = machine_note(m, "%s: \"%.40s\" is no address of a PCI function", DIRECTORY,
+                                        names[i]);
+                        continue;
+                }
+                read_function(root, &config, f);
+                m->n_pci++;
+        }
+        return r;
+}
+
+int pci_read(int root, const char *root_path, struct mpart_machine *m)
+{
+        char **names = NULL;
+        size_t n = 0;
+        int r = list_directory_at(root, DIRECTORY, &names, &n);
+        if (r == -ENOMEM)
+                return r;
+        r = r < 0 ? read_proc(root, m) : read_sysfs(root, root_path, m, names, n);
+        free_names(names, n);
+        if (m->n_pci)
+                qsort(m->pci, m->n_pci, sizeof(*m->pci), compare_functions);
+        return r;
+}
