@@ -86,7 +86,7 @@ int read_file_at(int root, const char *path, size_t limit, char **ret, size_t *r
 
 int read_line_at(int root, const char *path, char **ret)
 {
-        char *text;
+        char *text = NULL;
         int r = read_file_at(root, path, 0, &text, NULL);
         if (r < 0)
                 return r;

@@ -68,19 +68,35 @@ static int uart_of_kernel(const struct mpart_machine *m, unsigned id)
         return -1;
 }
 
+/* reserve= (Documentation/admin-guide/kernel-parameters.txt, at most four regions): the 8250 driver probes
+ * every legacy port, and a port whose user is another kernel stops working for it. */
+static void format_reserved_ports(int own_uart, char ret[64])
+{
+        static const unsigned ports[] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 }; /* ttyS0 to ttyS3 */
+        size_t at = (size_t)snprintf(ret, 64, "reserve=");
+        const char *comma = "";
+        for (int i = 0; i < (int)ARRAY_SIZE(ports); i++) {
+                if (i == own_uart)
+                        continue;
+                at += (size_t)snprintf(ret + at, 64 - at, "%s0x%x,8", comma, ports[i]);
+                comma = ",";
+        }
+}
+
 static int render_secondary(const struct mpart_plan_kernel *k, const struct mpart_machine *m, char **ret)
 {
-        char console[40] = "";
+        char console[40] = "", ports[64];
         int uart = uart_of_kernel(m, k->id);
         if (uart >= 0)
                 snprintf(console, sizeof(console), " console=ttyS%d,115200", uart);
+        format_reserved_ports(uart, ports);
 
         /* no_ipi_broadcast: "all but self" would reach the other kernels' CPUs. panic, reboot: a reboot must
          * not reset the machine. pci: without functions of its own nothing may be scanned; with them only
          * the buses that the ACPI tables name. */
         char *line;
-        if (asprintf(&line, "no_ipi_broadcast=1 panic=0 reboot=acpi %s%s",
-                            k->n_pci > 0 ? "pci=lastbus=0,noearly" : "pci=off", console) < 0)
+        if (asprintf(&line, "no_ipi_broadcast=1 panic=0 reboot=acpi %s %s%s",
+                            k->n_pci > 0 ? "pci=lastbus=0,noearly" : "pci=off", ports, console) < 0)
                 return -ENOMEM;
         *ret = line;
         return 0;

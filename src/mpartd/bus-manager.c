@@ -82,7 +82,7 @@ static int read_kernel(sd_bus_message *call, struct manager *m, struct kernel **
 static int boot(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct kernel_boot_options options;
-        struct kernel *k;
+        struct kernel *k = NULL;
         int r = read_kernel(call, userdata, &k, error);
         if (r >= 0)
                 r = bus_read_boot_options(call, &options, error);
@@ -97,7 +97,7 @@ static int boot(sd_bus_message *call, void *userdata, sd_bus_error *error)
 
 static int stop(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-        struct kernel *k;
+        struct kernel *k = NULL;
         int r = read_kernel(call, userdata, &k, error);
         if (r < 0)
                 return r;

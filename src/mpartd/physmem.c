@@ -111,7 +111,7 @@ void physmem_unmap(struct physmem_map *m)
 int physmem_write(const struct physmem *mem, const struct claim *c, uint64_t address, uint64_t size,
                 const void *data, uint64_t data_size, struct mpart_error *e)
 {
-        struct physmem_map map;
+        struct physmem_map map = { 0 };
         int r = physmem_map(mem, c, address, size, true, &map, e);
         if (r < 0)
                 return r;
@@ -137,7 +137,7 @@ static int read_exactly(int fd, char *data, uint64_t size)
 int physmem_fill(const struct physmem *mem, const struct claim *c, uint64_t address, uint64_t size, int fd,
                 uint64_t data_size, struct mpart_error *e)
 {
-        struct physmem_map map;
+        struct physmem_map map = { 0 };
         int r = physmem_map(mem, c, address, size, true, &map, e);
         if (r < 0)
                 return r;

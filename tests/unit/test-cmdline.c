@@ -59,11 +59,14 @@ static void test_secondary(void **state)
         _cleanup_machine_ struct mpart_machine *m =
                         build("node 0 cpus 0-5 memory " LOW ",1M-4G\nuarts 0-3\nconsoles 0,2\n");
         _cleanup_plan_ struct mpart_plan *plan = make_plan_of_kind(m, MPART_POLICY_PER_CPU);
-        const char *base = "no_ipi_broadcast=1 panic=0 reboot=acpi pci=off";
+        const char *base = "no_ipi_broadcast=1 panic=0 reboot=acpi pci=off "
+                           "reserve=0x3f8,8,0x2f8,8,0x3e8,8,0x2e8,8";
         assert_string_equal(plan->kernels[1].cmdline_linux,
-                        "no_ipi_broadcast=1 panic=0 reboot=acpi pci=off console=ttyS1,115200");
+                        "no_ipi_broadcast=1 panic=0 reboot=acpi pci=off "
+                        "reserve=0x3f8,8,0x3e8,8,0x2e8,8 console=ttyS1,115200");
         assert_string_equal(plan->kernels[2].cmdline_linux,
-                        "no_ipi_broadcast=1 panic=0 reboot=acpi pci=off console=ttyS3,115200");
+                        "no_ipi_broadcast=1 panic=0 reboot=acpi pci=off "
+                        "reserve=0x3f8,8,0x2f8,8,0x3e8,8 console=ttyS3,115200");
         assert_string_equal(plan->kernels[3].cmdline_linux, base);
         assert_string_equal(plan->kernels[5].cmdline_linux, base);
 
