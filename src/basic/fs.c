@@ -40,7 +40,8 @@ int open_root(const char *path)
 
 int read_file_at(int root, const char *path, size_t limit, char **ret, size_t *ret_size)
 {
-        _cleanup_close_ int fd = openat(root, path, O_RDONLY | O_CLOEXEC);
+        /* A captured machine may hold anything, a FIFO too: never wait for one. */
+        _cleanup_close_ int fd = openat(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
 
