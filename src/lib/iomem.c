@@ -9,6 +9,7 @@ struct line {
         uint64_t start, end; /* end: last byte, as the file has it */
         const char *name;
         size_t name_size;
+        bool top_level; /* not inside the range of an earlier line */
 };
 
 void iomem_free(struct iomem *s)
@@ -16,6 +17,7 @@ void iomem_free(struct iomem *s)
         mpart_ranges_free(&s->ram);
         mpart_ranges_free(&s->kernel);
         mpart_ranges_free(&s->crash_kernel);
+        mpart_ranges_free(&s->reserved);
 }
 
 static bool parse_hex(const char **p, uint64_t *ret)
@@ -32,22 +34,28 @@ static bool parse_hex(const char **p, uint64_t *ret)
 /* "  01000000-01e00eb0 : Kernel code" */
 static bool parse_line(const char *p, size_t size, struct line *ret)
 {
-        const char *end = p + size;
+        const char *end = p + size, *begin = p;
         p += strspn(p, " \t");
         if (!parse_hex(&p, &ret->start) || *p++ != '-' || !parse_hex(&p, &ret->end))
                 return false;
         if (!startswith(p, " : ") || p + 3 > end || ret->end < ret->start)
                 return false;
+        ret->top_level = begin[0] != ' ' && begin[0] != '\t';
         ret->name = p + 3;
         ret->name_size = (size_t)(end - ret->name);
         return true;
+}
+
+static bool is_named(const struct line *line, const char *name)
+{
+        return line->name_size == strlen(name) && startswith(line->name, name);
 }
 
 static bool is_kernel(const struct line *line)
 {
         static const char *const names[] = { "Kernel code", "Kernel rodata", "Kernel data", "Kernel bss" };
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-                if (line->name_size == strlen(names[i]) && startswith(line->name, names[i]))
+                if (is_named(line, names[i]))
                         return true;
         return false;
 }
@@ -64,6 +72,8 @@ static int add_line(struct iomem *s, const struct line *line)
                                 end > UINT64_MAX - MPART_PAGE_SIZE ? end - start
                                                                    : ALIGN_UP(end, MPART_PAGE_SIZE) - start);
         }
+        if (line->top_level && is_named(line, "Reserved"))
+                return mpart_ranges_add(&s->reserved, line->start, size);
         if (startswith(line->name, "Crash kernel"))
                 return mpart_ranges_add(&s->crash_kernel, line->start, size);
         return 0;
@@ -117,7 +127,9 @@ int iomem_parse(const char *text, struct iomem *ret, struct mpart_error *e)
                                 "root (CAP_SYS_ADMIN); read it as root");
         /* Lines of one stretch of RAM may meet in the middle of a page (the kernel splits them around data
          * of the boot loader), so they are joined before the edges are cut. */
-        r = ram_trim(&s.ram);
+        r = mpart_ranges_remove_all(&s.reserved, &s.ram);
+        if (r == 0)
+                r = ram_trim(&s.ram);
         if (r < 0)
                 return mpart_error_set(e, r, "proc/iomem: out of memory");
         if (s.ram.n == 0)

@@ -11,6 +11,7 @@ struct iomem {
         struct mpart_ranges ram;          /* "System RAM*": whole pages, without page 0 */
         struct mpart_ranges kernel;       /* "Kernel code", rodata, data and bss: whole pages around them */
         struct mpart_ranges crash_kernel; /* "Crash kernel" */
+        struct mpart_ranges reserved;     /* top-level "Reserved" without the RAM in it, to the byte */
 };
 
 void iomem_free(struct iomem *s);

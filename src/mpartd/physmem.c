@@ -12,12 +12,11 @@
 
 #define PAGE 4096
 
-static int check_reserved(const struct mpart_ranges *reserved, const struct mpart_ranges *ram,
-                uint64_t address, uint64_t size, struct mpart_error *e)
+static int check_reserved(const struct iomem *io, uint64_t address, uint64_t size, struct mpart_error *e)
 {
-        if (mpart_ranges_contains(reserved, address, size))
+        if (mpart_ranges_contains(&io->reserved, address, size))
                 return 0;
-        if (mpart_ranges_intersects(ram, address, size))
+        if (mpart_ranges_intersects(&io->ram, address, size))
                 return mpart_error_set(e, -EPERM,
                                 "/proc/iomem shows %#" PRIx64 "-%#" PRIx64
                                 " as System RAM: the primary uses it; start it with memmap=%#" PRIx64

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Waiting for kernels by the daemon's signals, never by asking again and again. */
+#include <systemd/sd-bus.h>
+
+#include "bus.h"
+#include "macros.h"
+
+#define KERNEL_PATH "/org/mpartd1/kernel/"
+
+/* Reads what the signal says of State and StateReason; both borrowed, NULL where it says nothing. */
+static int read_changes(sd_bus_message *m, const char **ret_state, const char **ret_reason)
+{
+        const char *name;
+        int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = sd_bus_message_read(m, "s", &name);
+                if (r < 0)
+                        return r;
+                if (streq(name, "State"))
+                        r = sd_bus_message_read(m, "v", "s", ret_state);
+                else if (streq(name, "StateReason"))
+                        r = sd_bus_message_read(m, "v", "s", ret_reason);
+                else
+                        r = sd_bus_message_skip(m, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        return r;
+}
+
+static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        (void)error;
+        struct bus_follow *f = userdata;
+        const char *id = startswith(sd_bus_message_get_path(m), KERNEL_PATH);
+        const char *interface, *state = NULL, *reason = NULL;
+        if (!id || sd_bus_message_read(m, "s", &interface) < 0 || !streq(interface, BUS_KERNEL_INTERFACE))
+                return 0;
+        int r = read_changes(m, &state, &reason);
+        if (r < 0 || !state)
+                return r;
+
+        _cleanup_free_ char *asked = NULL;
+        if (!reason) {
+                r = sd_bus_get_property_string(sd_bus_message_get_bus(m), BUS_NAME,
+                                sd_bus_message_get_path(m), BUS_KERNEL_INTERFACE, "StateReason", NULL,
+                                &asked);
+                reason = r < 0 ? "" : asked;
+        }
+        f->changed(f->data, (unsigned)strtoul(id, NULL, 10), state, reason);
+        return 0;
+}
+
+static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        (void)error;
+        struct bus_follow *f = userdata;
+        const char *name, *old, *new;
+        int r = sd_bus_message_read(m, "sss", &name, &old, &new);
+        if (r >= 0 && !*new)
+                f->lost = true;
+        return r < 0 ? r : 0;
+}
+
+int bus_follow_start(struct sd_bus *bus, struct bus_follow *f, struct mpart_error *e)
+{
+        int r = sd_bus_match_signal(bus, NULL, BUS_NAME, NULL, "org.freedesktop.DBus.Properties",
+                        "PropertiesChanged", on_properties_changed, f);
+        if (r >= 0)
+                r = sd_bus_add_match(bus, NULL,
+                                "type='signal',sender='org.freedesktop.DBus',"
+                                "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" BUS_NAME
+                                "'",
+                                on_owner_changed, f);
+        if (r < 0)
+                return mpart_error_set(e, r, "mpartd's signals cannot be followed: %s", strerror(-r));
+        return 0;
+}
+
+int bus_follow_wait(struct sd_bus *bus, struct bus_follow *f, struct mpart_error *e)
+{
+        while (!f->done(f->data)) {
+                if (f->lost)
+                        return mpart_error_set(
+                                        e, -ECONNRESET, "mpartd ended while its kernels were booting");
+                int r = sd_bus_process(bus, NULL);
+                if (r == 0)
+                        r = sd_bus_wait(bus, UINT64_MAX);
+                if (r < 0 && r != -EINTR)
+                        return mpart_error_set(e, r, "the bus was lost: %s", strerror(-r));
+        }
+        return 0;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "verbs.h"
+#include "macros.h"
+
+static const struct {
+        const char *name;
+        char letter;
+} option_table[_OPTION_MAX] = {
+        [OPTION_ALIGNMENT] = { "alignment", 0 },
+        [OPTION_CMDLINE] = { "cmdline", 0 },
+        [OPTION_DIALECT] = { "dialect", 0 },
+        [OPTION_DRY_RUN] = { "dry-run", 'n' },
+        [OPTION_HELP] = { "help", 'h' },
+        [OPTION_IMAGE] = { "image", 0 },
+        [OPTION_IMAGE_SIZE] = { "image-size", 0 },
+        [OPTION_INITRD] = { "initrd", 0 },
+        [OPTION_INSTALL] = { "install", 0 },
+        [OPTION_JSON] = { "json", 'j' },
+        [OPTION_KERNEL] = { "kernel", 0 },
+        [OPTION_NO_WAIT] = { "no-wait", 0 },
+        [OPTION_OUTPUT] = { "output", 'o' },
+        [OPTION_PER_CORE] = { "per-core", 0 },
+        [OPTION_PER_CPU] = { "per-cpu", 0 },
+        [OPTION_PER_NUMA] = { "per-numa", 0 },
+        [OPTION_PLAN] = { "plan", 0 },
+        [OPTION_ROOT] = { "root", 0 },
+        [OPTION_SAVE] = { "save", 0 },
+        [OPTION_SHARED] = { "shared", 0 },
+        [OPTION_YES] = { "yes", 'y' },
+};
+
+static const struct verb_option machine_options[] = {
+        { OPTION_ROOT, "DIR", "read the captured machine under DIR instead of this one" },
+        { OPTION_JSON, NULL, "print the machine as JSON" },
+};
+static const struct verb_option plan_options[] = {
+        { OPTION_PER_NUMA, NULL, "one kernel per NUMA node with CPUs (the default)" },
+        { OPTION_PER_CORE, NULL, "one kernel per core, its hardware threads together" },
+        { OPTION_PER_CPU, NULL, "one kernel per hardware thread" },
+        { OPTION_ROOT, "DIR", "plan the captured machine under DIR instead of this one" },
+        { OPTION_ALIGNMENT, "SIZE", "align the memory of secondaries to SIZE (2M, 1G)" },
+        { OPTION_SHARED, "SIZE", "size of each kernel's shared region" },
+        { OPTION_IMAGE, "FILE", "leave the room that this kernel image needs" },
+        { OPTION_IMAGE_SIZE, "SIZE", "leave SIZE for a kernel image" },
+        { OPTION_INITRD, "FILE", "leave the room that this ramdisk needs" },
+        { OPTION_JSON, NULL, "print the plan document" },
+        { OPTION_OUTPUT, "FILE", "write the plan document to FILE" },
+        { OPTION_SAVE, NULL, "make it the plan that mpartd boots kernels by" },
+};
+static const struct verb_option cmdline_options[] = {
+        { OPTION_DIALECT, "linux|popcorn", "whose parameters (default: linux)" },
+        { OPTION_PLAN, "FILE", "read the plan from FILE instead of the saved one" },
+        { OPTION_ROOT, "DIR",
+                        "plan the captured machine under DIR; with --plan: check the plan against it" },
+};
+static const struct verb_option export_options[] = {
+        { OPTION_INSTALL, NULL, "grub: write the drop-in to its place under /etc" },
+        { OPTION_PLAN, "FILE", "read the plan from FILE instead of the saved one" },
+};
+static const struct verb_option apply_options[] = {
+        { OPTION_DRY_RUN, NULL, "print what would be loaded and the whole command line; change nothing" },
+        { OPTION_KERNEL, "FILE", "kernel image of the primary (default: the running one)" },
+        { OPTION_INITRD, "FILE", "ramdisk of the primary (default: the running kernel's)" },
+        { OPTION_YES, NULL, "restart without asking" },
+};
+static const struct verb_option boot_options[] = {
+        { OPTION_IMAGE, "FILE", "bzImage or vmlinux to boot (default: the primary's)" },
+        { OPTION_INITRD, "FILE", "ramdisk (default: none)" },
+        { OPTION_CMDLINE, "WORDS", "words to append to the planned command line" },
+        { OPTION_NO_WAIT, NULL, "return once the boot has been accepted" },
+};
+static const struct verb_option list_options[] = {
+        { OPTION_JSON, NULL, "print the kernels as JSON" },
+};
+
+#define OPTIONS(o) .options = (o), .n_options = ARRAY_SIZE(o)
+
+/* In the order in which a user meets them. */
+const struct verb verbs[] = {
+        { .name = "machine",
+                        OPTIONS(machine_options),
+                        .help = "show nodes, CPUs, exact memory and PCI functions",
+                        .run = verb_machine },
+        { .name = "plan",
+                        OPTIONS(plan_options),
+                        .help = "divide the machine into partitions",
+                        .run = verb_plan },
+        { .name = "cmdline",
+                        .operands = "[ID|primary]",
+                        .max_operands = 1,
+                        OPTIONS(cmdline_options),
+                        .help = "print the command line of one kernel of the plan",
+                        .run = verb_cmdline },
+        { .name = "export",
+                        .operands = "grub|plan|cmdline",
+                        .min_operands = 1,
+                        .max_operands = 1,
+                        OPTIONS(export_options),
+                        .help = "print the plan's parameters for the primary, or the plan",
+                        .run = verb_export },
+        { .name = "apply",
+                        OPTIONS(apply_options),
+                        .help = "start the primary again with the plan's parameters, through kexec",
+                        .run = verb_apply },
+        { .name = "boot",
+                        .operands = "[kernel] ID|all",
+                        .min_operands = 1,
+                        .max_operands = 2,
+                        OPTIONS(boot_options),
+                        .help = "boot a kernel of the saved plan, or all of them",
+                        .run = verb_boot },
+        { .name = "stop",
+                        .operands = "[kernel] ID|all",
+                        .min_operands = 1,
+                        .max_operands = 2,
+                        .help = "stop a kernel; its CPUs go back to the primary",
+                        .run = verb_stop },
+        { .name = "list",
+                        OPTIONS(list_options),
+                        .help = "list the kernels of the saved plan",
+                        .run = verb_list },
+        { .name = "status",
+                        .operands = "[ID]",
+                        .max_operands = 2,
+                        .help = "tell whether the plan is in effect, or all about one kernel",
+                        .run = verb_status },
+        { .name = "help",
+                        .operands = "[VERB]",
+                        .max_operands = 1,
+                        .help = "explain mpartctl, or one of its verbs",
+                        .run = verb_help },
+        { .name = "version", .help = "print the version", .run = verb_version },
+        { .name = "completion",
+                        .operands = "bash|zsh",
+                        .min_operands = 1,
+                        .max_operands = 1,
+                        .help = "print the completion script of a shell",
+                        .hidden = true,
+                        .run = verb_completion },
+};
+const size_t n_verbs = ARRAY_SIZE(verbs);
+
+const char *option_name(enum option_id id)
+{
+        return option_table[id].name;
+}
+
+char option_letter(enum option_id id)
+{
+        return option_table[id].letter;
+}
+
+const struct verb *verb_find(const char *name)
+{
+        for (size_t i = 0; i < n_verbs; i++)
+                if (streq(verbs[i].name, name))
+                        return &verbs[i];
+        return NULL;
+}
+
+const struct verb_option *verb_find_option(const struct verb *verb, enum option_id id)
+{
+        static const struct verb_option help = { OPTION_HELP, NULL, "explain this verb" };
+        if (id == OPTION_HELP) /* every verb has it */
+                return &help;
+        for (size_t i = 0; i < verb->n_options; i++)
+                if (verb->options[i].id == id)
+                        return &verb->options[i];
+        return NULL;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The ACPI tables of one secondary: they tell its stock kernel which CPUs and nodes there are and that
+ * there is no legacy hardware, so that it needs no patch and leaves alone what is the primary's. Section
+ * numbers are those of ACPI 6.5. */
+#include <errno.h>
+
+#include "acpi-writer.h"
+#include "cmdline.h"
+#include "macros.h"
+
+/* The tables in their order in mpart_acpi_tables; SRAT and SLIT may follow. */
+enum {
+        TABLE_RSDP,
+        TABLE_XSDT,
+        TABLE_FADT,
+        TABLE_DSDT,
+        TABLE_MADT,
+};
+
+/* Fields of the RSDP, 5.2.5.3. */
+enum {
+        RSDP_CHECKSUM = 8,
+        RSDP_OEM_ID = 9,
+        RSDP_REVISION = 15,
+        RSDP_V1_SIZE = 20, /* what the first checksum covers */
+        RSDP_LENGTH = 20,
+        RSDP_XSDT = 24,
+        RSDP_EXTENDED_CHECKSUM = 32,
+        RSDP_SIZE = 36,
+};
+
+/* Fields of the FADT, 5.2.9. */
+enum {
+        FADT_BOOT_FLAGS = 109, /* IAPC_BOOT_ARCH: no legacy devices, no 8042 */
+        FADT_BOOT_NO_VGA = 1 << 2,
+        FADT_BOOT_NO_CMOS_RTC = 1 << 5,
+        FADT_FLAGS = 112,
+        FADT_FLAG_WBINVD = 1 << 0,
+        FADT_FLAG_RESET_REG = 1 << 10,
+        FADT_FLAG_APIC_PHYSICAL = 1 << 19, /* logical APIC ids are the primary's to give */
+        FADT_FLAG_HW_REDUCED = 1 << 20,    /* no PIC, PIT, PM timer, SCI */
+        FADT_RESET_REG = 116,
+        FADT_RESET_VALUE = 128,
+        FADT_MINOR_REVISION = 131,
+        FADT_X_DSDT = 140,
+        FADT_SIZE = 276,
+};
+
+/* Generic address structure, 5.2.3.2. */
+enum {
+        GAS_SPACE = 0, /* 0: system memory */
+        GAS_BIT_WIDTH = 1,
+        GAS_ACCESS_SIZE = 3, /* 1: byte */
+        GAS_ADDRESS = 4,
+};
+
+static void put_rsdp(struct acpi_writer *w)
+{
+        acpi_open(w, "RSDP");
+        uint8_t *t = acpi_reserve(w, RSDP_SIZE);
+        if (t) {
+                memcpy(t, "RSD PTR ", 8);
+                memcpy(t + RSDP_OEM_ID, "MPART ", 6);
+                t[RSDP_REVISION] = 2;
+                acpi_store(t + RSDP_LENGTH, RSDP_SIZE, 4);
+        }
+        acpi_close(w);
+}
+
+/* Entries for all tables but the RSDP, the XSDT itself and the DSDT, which the FADT names. */
+static void put_xsdt(struct acpi_writer *w, size_t n_entries)
+{
+        acpi_open_sdt(w, "XSDT", 1);
+        acpi_reserve(w, n_entries * 8);
+        acpi_close_sdt(w);
+}
+
+static void put_fadt(struct acpi_writer *w, uint64_t reset_address)
+{
+        uint32_t flags = FADT_FLAG_WBINVD | FADT_FLAG_RESET_REG | FADT_FLAG_APIC_PHYSICAL |
+                         FADT_FLAG_HW_REDUCED;
+
+        acpi_open_sdt(w, "FACP", 6);
+        uint8_t *rest = acpi_reserve(w, FADT_SIZE - ACPI_HEADER_SIZE);
+        if (rest) {
+                uint8_t *t = rest - ACPI_HEADER_SIZE, *reset = t + FADT_RESET_REG;
+                acpi_store(t + FADT_BOOT_FLAGS, FADT_BOOT_NO_VGA | FADT_BOOT_NO_CMOS_RTC, 2);
+                acpi_store(t + FADT_FLAGS, flags, 4);
+                reset[GAS_SPACE] = 0;
+                reset[GAS_BIT_WIDTH] = 8;
+                reset[GAS_ACCESS_SIZE] = 1;
+                acpi_store(reset + GAS_ADDRESS, reset_address, 8);
+                t[FADT_RESET_VALUE] = MPART_RESET_VALUE;
+                t[FADT_MINOR_REVISION] = 5;
+        }
+        acpi_close_sdt(w);
+}
+
+/* Bit N for each console=ttySN, N below ACPI_UARTS. */
+static int find_uarts(const char *cmdline, unsigned *ret, struct mpart_error *e)
+{
+        _cleanup_(mpart_cmdline_free) struct mpart_cmdline c = { 0 };
+        int r = mpart_cmdline_parse(cmdline, &c, e);
+        if (r < 0)
+                return r;
+        *ret = 0;
+        for (unsigned n = 0; n < ACPI_UARTS; n++)
+                if (mpart_cpuset_has(&c.consoles, n))
+                        *ret |= 1U << n;
+        return 0;
+}
+
+static void put_dsdt(struct acpi_writer *w, unsigned uarts)
+{
+        acpi_open_sdt(w, "DSDT", 2); /* 2: integers of 64 bits */
+        acpi_put_devices(w, uarts);
+        acpi_close_sdt(w);
+}
+
+/* Fills in the pointers from table to table, then every checksum. */
+static void connect(struct acpi_writer *w, uint64_t address)
+{
+        const struct mpart_acpi_tables *t = w->tables;
+        uint8_t *rsdp = w->out + t->table[TABLE_RSDP].offset;
+        uint8_t *entry = w->out + t->table[TABLE_XSDT].offset + ACPI_HEADER_SIZE;
+
+        acpi_store(rsdp + RSDP_XSDT, address + t->table[TABLE_XSDT].offset, 8);
+        acpi_store(w->out + t->table[TABLE_FADT].offset + FADT_X_DSDT, address + t->table[TABLE_DSDT].offset,
+                        8);
+        for (size_t i = TABLE_FADT; i < t->n; i++) {
+                if (i == TABLE_DSDT)
+                        continue;
+                acpi_store(entry, address + t->table[i].offset, 8);
+                entry += 8;
+        }
+
+        for (size_t i = TABLE_XSDT; i < t->n; i++)
+                acpi_set_checksum(w->out + t->table[i].offset, t->table[i].size, ACPI_HEADER_CHECKSUM);
+        acpi_set_checksum(rsdp, RSDP_V1_SIZE, RSDP_CHECKSUM);
+        acpi_set_checksum(rsdp, RSDP_SIZE, RSDP_EXTENDED_CHECKSUM);
+}
+
+int mpart_acpi_build(const struct mpart_boot_request *request, uint64_t address, uint64_t reset_address,
+                uint8_t *out, uint32_t out_size, struct mpart_acpi_tables *ret, struct mpart_error *e)
+{
+        struct mpart_acpi_tables tables = { 0 };
+        struct acpi_writer w = { .out = out, .size = out_size, .tables = &tables };
+        unsigned uarts;
+        int r = find_uarts(request->cmdline, &uarts, e);
+        if (r < 0)
+                return r;
+
+        bool nodes = acpi_spans_nodes(request);
+        put_rsdp(&w);
+        put_xsdt(&w, nodes ? 4 : 2);
+        put_fadt(&w, reset_address);
+        put_dsdt(&w, uarts);
+        acpi_put_madt(&w, request);
+        if (nodes)
+                acpi_put_nodes(&w, request);
+        if (w.full)
+                return mpart_error_set(e, -ENOSPC,
+                                "the ACPI tables of kernel %u (%zu CPUs) take more than %u bytes",
+                                request->kernel, request->n_cpus, out_size);
+
+        tables.total = w.used;
+        connect(&w, address);
+        *ret = tables;
+        return 0;
+}
