@@ -28,12 +28,9 @@ struct mpart_cpu *machine_cpu(struct mpart_machine *m, unsigned id);
 
 /* Index in m->nodes, or SIZE_MAX. */
 size_t machine_node_index(const struct mpart_machine *m, unsigned id);
-/* Fills distance[] once the list of nodes is final. */
-int distances_read(int root, struct mpart_machine *m);
 
 int pci_read(int root, const char *root_path, struct mpart_machine *m);
 int uarts_read(int root, struct mpart_machine *m);
-int consoles_parse(const char *cmdline, struct mpart_machine *m);
 enum mpart_apic_mode apic_mode_read(int root);
 
 /* Compares the live machine with what libnuma sees; every difference becomes a note. */

@@ -94,6 +94,18 @@ static struct mpart_ranges running_ram(const struct fake_machine *f, int node)
         return ram;
 }
 
+static unsigned count_cpus(const struct fake_machine *f)
+{
+        return (f->n_nodes - f->n_memory_only) * f->cpus_per_node;
+}
+
+/* The kernel has no node where there is neither a CPU nor RAM. */
+static bool node_exists(const struct fake_machine *f, unsigned node)
+{
+        _cleanup_ranges_ struct mpart_ranges ram = running_ram(f, (int)node);
+        return node < f->n_nodes - f->n_memory_only || ram.n > 0;
+}
+
 static void write_maps(struct scratch *s, const struct fake_machine *f)
 {
         char path[64];
@@ -147,11 +159,12 @@ static void write_node(struct scratch *s, const struct fake_machine *f, unsigned
         FILE *file = open_memstream(&text, &size);
         must(file);
         for (unsigned i = 0; i < f->n_nodes; i++)
-                fprintf(file, "%s%u", i ? " " : "", i == node ? 10 : 20 + i + node);
+                if (node_exists(f, i))
+                        fprintf(file, "%u ", fake_distance(node, i));
         fclose(file);
         snprintf(path, sizeof(path), NODE_DIRECTORY "/node%u/distance", node);
         scratch_write(s, path, "%s\n", text);
-        for (unsigned i = 0; i < f->cpus_per_node; i++) {
+        for (unsigned i = 0; i < f->cpus_per_node && node < f->n_nodes - f->n_memory_only; i++) {
                 snprintf(path, sizeof(path), NODE_DIRECTORY "/node%u/cpu%u", node,
                                 node * f->cpus_per_node + i);
                 scratch_write(s, path, "%s", "");
@@ -183,7 +196,7 @@ static void write_zoneinfo(struct scratch *s, const struct fake_machine *f)
 
 static void write_cpus(struct scratch *s, const struct fake_machine *f)
 {
-        unsigned n = f->n_nodes * f->cpus_per_node;
+        unsigned n = count_cpus(f);
         _cleanup_cpuset_ struct mpart_cpuset online = { 0 };
         _cleanup_free_ char *list = NULL, *text = NULL;
         size_t size = 0;
@@ -219,7 +232,7 @@ static void write_srat(struct scratch *s, const struct fake_machine *f)
 {
         struct fake_srat t;
         fake_srat_begin(&t, 3);
-        for (unsigned cpu = 0; cpu < f->n_nodes * f->cpus_per_node; cpu++)
+        for (unsigned cpu = 0; cpu < count_cpus(f); cpu++)
                 fake_srat_cpu(&t, fake_domain(cpu / f->cpus_per_node), fake_apic_id(cpu), true);
         for (size_t i = 0; i < f->n_memory; i++)
                 fake_srat_memory(&t, fake_domain(f->memory[i].node), f->memory[i].start,
@@ -228,17 +241,51 @@ static void write_srat(struct scratch *s, const struct fake_machine *f)
         fake_file(s, "sys/firmware/acpi/tables/SRAT", t.data, t.size);
 }
 
+static void write_slit(struct scratch *s, const struct fake_machine *f)
+{
+        enum { N = 41, MATRIX = 44 }; /* up to fake_domain(0) */
+        unsigned char table[MATRIX + N * N] = "SLIT", sum = 0;
+        table[4] = sizeof(table) & 0xff;
+        table[5] = sizeof(table) >> 8;
+        table[36] = N;
+        for (unsigned i = 0; i < N; i++)
+                for (unsigned k = 0; k < N; k++)
+                        table[MATRIX + i * N + k] = i == k ? 10 : 254;
+        for (unsigned i = 0; i < f->n_nodes; i++)
+                for (unsigned k = 0; k < f->n_nodes; k++)
+                        table[MATRIX + fake_domain(i) * N + fake_domain(k)] =
+                                        (unsigned char)fake_distance(i, k);
+        for (size_t i = 0; i < sizeof(table); i++)
+                sum = (unsigned char)(sum + table[i]);
+        table[9] = (unsigned char)-sum;
+        fake_file(s, "sys/firmware/acpi/tables/SLIT", table, sizeof(table));
+}
+
+static void write_nodes(struct scratch *s, const struct fake_machine *f)
+{
+        _cleanup_cpuset_ struct mpart_cpuset online = { 0 };
+        _cleanup_free_ char *list = NULL;
+        for (unsigned node = 0; node < f->n_nodes; node++) {
+                if (!node_exists(f, node))
+                        continue;
+                write_node(s, f, node);
+                must(mpart_cpuset_add(&online, node) == 0);
+        }
+        must(mpart_cpuset_format_list(&online, &list) == 0);
+        scratch_write(s, NODE_DIRECTORY "/online", "%s\n", list);
+}
+
 void fake_machine_write(struct scratch *s, const struct fake_machine *f)
 {
         write_maps(s, f);
         write_cpus(s, f);
-        for (unsigned node = 0; node < f->n_nodes; node++)
-                write_node(s, f, node);
-        scratch_write(s, NODE_DIRECTORY "/online", "0-%u\n", f->n_nodes - 1);
+        write_nodes(s, f);
         scratch_write(s, "sys/devices/system/memory/block_size_bytes", "%" PRIx64 "\n", f->block_size);
         scratch_write(s, "proc/cmdline", "%s\n", f->cmdline ? f->cmdline : "quiet");
         if (!f->no_zoneinfo)
                 write_zoneinfo(s, f);
-        if (!f->no_srat)
+        if (!f->no_srat) {
                 write_srat(s, f);
+                write_slit(s, f);
+        }
 }

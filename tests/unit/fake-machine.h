@@ -17,6 +17,7 @@ struct fake_machine {
         const struct fake_memory *memory; /* RAM as the firmware tells it; whole pages */
         size_t n_memory;
         unsigned n_nodes, cpus_per_node; /* CPU c is in node c / cpus_per_node */
+        unsigned n_memory_only;          /* this many of the last nodes have no CPUs */
         uint64_t block_size;
         const char *cmdline;
         struct mpart_ranges withheld;       /* not RAM of the running kernel; borrowed */
@@ -34,6 +35,12 @@ static inline unsigned fake_domain(unsigned node)
 static inline unsigned fake_apic_id(unsigned cpu)
 {
         return 2 * cpu + 16;
+}
+
+/* Distance from a node to another. */
+static inline unsigned fake_distance(unsigned from, unsigned to)
+{
+        return from == to ? 10 : 20 + from + to;
 }
 
 void fake_machine_write(struct scratch *s, const struct fake_machine *f);

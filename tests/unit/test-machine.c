@@ -9,11 +9,11 @@
 
 #include <cmocka.h>
 
+#include "cmdline-words.h"
 #include "fake-machine.h"
 #include "json.h"
 #include "machine.h"
 #include "macros.h"
-#include "marker.h"
 
 #define _cleanup_machine_ _cleanup_(mpart_machine_freep)
 
@@ -157,8 +157,8 @@ static void test_offline_blocks(void **state)
 static void restart(struct fake_machine *f, char *line, size_t size, struct mpart_range *range)
 {
         static const char terms[] = "memmap=1000M$1000M memmap=0x20000$0x70000";
-        char digits[MPART_MARKER_SIZE];
-        marker_digits(terms, strlen(terms), digits);
+        char digits[MARKER_DIGITS + 1];
+        assert_int_equal(mpart_marker_make(terms, digits), 0);
         snprintf(line, size, "console=ttyS1,115200 console=tty0 mpart.plan=%s %s", digits, terms);
         range[0] = (struct mpart_range){ 0x70000, 0x20000 };
         range[1] = (struct mpart_range){ 1000 * MiB, 1000 * MiB };
@@ -208,6 +208,41 @@ static void test_restarted_without_firmware_map(void **state)
         _cleanup_machine_ struct mpart_machine *m = read_fake(&f);
         assert_node_memory(m, &f);
         assert_string_equal(m->digest, before->digest);
+}
+
+/* A node of memory alone has no directory any more once all of it is withheld. */
+static void test_restarted_without_memory_node(void **state)
+{
+        (void)state;
+        static const struct fake_memory memory[] = {
+                { 0x1000, 0x9f000, 0 },
+                { MiB, 2000 * MiB, 0 },
+                { 4 * GiB, 6 * GiB, 1 },
+                { 6 * GiB, 7 * GiB, 2 },
+        };
+        static const char terms[] = "memmap=1G$6G";
+        struct fake_machine f = { .memory = memory,
+                .n_memory = ARRAY_SIZE(memory),
+                .n_nodes = 3,
+                .n_memory_only = 1,
+                .cpus_per_node = 2,
+                .block_size = 128 * MiB };
+        _cleanup_machine_ struct mpart_machine *before = read_fake(&f);
+        assert_int_equal(before->n_nodes, 3);
+
+        char digits[MARKER_DIGITS + 1], line[128];
+        struct mpart_range range = { 6 * GiB, GiB };
+        assert_int_equal(mpart_marker_make(terms, digits), 0);
+        snprintf(line, sizeof(line), "mpart.plan=%s %s", digits, terms);
+        f.cmdline = line;
+        f.withheld = (struct mpart_ranges){ &range, 1, 1 };
+        _cleanup_machine_ struct mpart_machine *m = read_fake(&f);
+        assert_int_equal(m->n_nodes, 3);
+        assert_node_memory(m, &f);
+        assert_string_equal(m->digest, before->digest);
+        for (unsigned i = 0; i < 3; i++)
+                for (unsigned k = 0; k < 3; k++)
+                        assert_int_equal(mpart_machine_distance(m, i, k), fake_distance(i, k));
 }
 
 /* Without the SRAT nothing tells whose the withheld RAM is: it stays RAM, but of no node. */
@@ -477,6 +512,7 @@ int main(void)
                 cmocka_unit_test(test_without_zoneinfo),
                 cmocka_unit_test(test_offline_blocks),
                 cmocka_unit_test(test_restarted_with_our_terms),
+                cmocka_unit_test(test_restarted_without_memory_node),
                 cmocka_unit_test(test_restarted_without_firmware_map),
                 cmocka_unit_test(test_withheld_without_srat),
                 cmocka_unit_test(test_withheld_by_others),
