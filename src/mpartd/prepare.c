@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "fs.h"
 #include "macros.h"
@@ -104,6 +105,17 @@ static int make_cmdline(struct native_boot *b, const struct mpart_plan_kernel *k
         return 0;
 }
 
+/* Told before a file is read that could not be used, however large it is. */
+static int check_fits(const struct native_boot *b, const struct mpart_plan_kernel *k, struct mpart_error *e)
+{
+        struct stat st = { 0 };
+        struct mpart_layout layout;
+        if (b->initrd_path && stat(b->initrd_path, &st) < 0)
+                return mpart_error_set(e, -errno, "%s: %s", b->initrd_path, strerror(errno));
+        return mpart_layout_make(k->memory, k->n_memory, b->image.init_size, (uint64_t)st.st_size, k->shared.size,
+                        &layout, e);
+}
+
 int native_prepare(struct native_boot *b, struct mpart_error *e)
 {
         const struct mpart_plan_kernel *k = mpart_plan_kernel(b->plan, b->kernel);
@@ -117,6 +129,8 @@ int native_prepare(struct native_boot *b, struct mpart_error *e)
                 r = read_input(b->image_path, &b->image_data, &image_size, e);
         if (r == 0)
                 r = mpart_image_probe(b->image_data, image_size, b->image_path, &b->image, e);
+        if (r == 0)
+                r = check_fits(b, k, e);
         if (r == 0 && b->initrd_path)
                 r = read_input(b->initrd_path, &b->initrd_data, &initrd_size, e);
         if (r == 0)
