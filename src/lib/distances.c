@@ -157,10 +157,9 @@ static int complete_from_slit(int root, struct mpart_machine *m, const struct do
 int distances_read(int root, struct mpart_machine *m, const struct domain_map *map)
 {
         _cleanup_(columns_free) struct columns c = { 0 };
-        m->distance = calloc(m->n_nodes ? m->n_nodes * m->n_nodes : 1, sizeof(*m->distance));
-        if (!m->distance)
-                return -ENOMEM;
-        int r = read_columns(root, &c);
+        int r = new_array(&m->distance, m->n_nodes * m->n_nodes, sizeof(*m->distance));
+        if (r == 0)
+                r = read_columns(root, &c);
         for (size_t row = 0; row < m->n_nodes && r == 0; row++)
                 r = read_row(root, m, &c, row);
         if (r == 0 && map->nodes && !is_complete(m))

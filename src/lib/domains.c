@@ -215,14 +215,15 @@ int domain_map_make(const struct srat *srat, const struct mpart_machine *m,
                 const struct mpart_ranges *certain, struct domain_map *ret)
 {
         _cleanup_(domain_map_free) struct domain_map map = { .srat = srat, .n_nodes = m->n_nodes };
-        map.nodes = calloc(srat->n_domains + 1, sizeof(*map.nodes));
-        map.memory = calloc(m->n_nodes + 1, sizeof(*map.memory));
-        if (!map.nodes || !map.memory)
-                return -ENOMEM;
+        int r = new_array(&map.nodes, srat->n_domains, sizeof(*map.nodes));
+        if (r == 0)
+                r = new_array(&map.memory, m->n_nodes, sizeof(*map.memory));
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < srat->n_domains; i++)
                 map.nodes[i] = UNKNOWN;
 
-        int r = learn_from_cpus(&map, m);
+        r = learn_from_cpus(&map, m);
         if (r < 0)
                 return r;
         r = learn_from_memory(&map, m, certain);

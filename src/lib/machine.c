@@ -313,8 +313,7 @@ static int read_machine(const char *path, bool look, struct mpart_machine **ret,
         if (s.root < 0)
                 return mpart_error_set(e, s.root, "%s: cannot be opened as the root of a machine: %s", path,
                                 strerror(-s.root));
-        s.m = calloc(1, sizeof(*s.m));
-        if (!s.m)
+        if (new_array(&s.m, 1, sizeof(*s.m)) < 0)
                 return mpart_error_set(e, -ENOMEM, "%s: out of memory", path);
         s.m->live = is_live(path);
 

@@ -325,11 +325,11 @@ int node_memory_assign(struct mpart_machine *m, const struct memory_facts *f, st
         if (r < 0)
                 return r;
         _cleanup_(assignment_free) struct assignment a = { .m = m, .f = f };
-        a.certain = calloc(m->n_nodes + 1, sizeof(*a.certain));
-        a.split = calloc(m->n_nodes + 1, sizeof(*a.split));
-        if (!a.certain || !a.split)
-                return -ENOMEM;
-        r = share_out(&a);
+        r = new_array(&a.certain, m->n_nodes, sizeof(*a.certain));
+        if (r == 0)
+                r = new_array(&a.split, m->n_nodes, sizeof(*a.split));
+        if (r == 0)
+                r = share_out(&a);
         if (r < 0)
                 return r;
         *ret_map = a.map;

@@ -10,6 +10,9 @@
 /* Adds one sentence to the notes. 0 or -ENOMEM. */
 int machine_note(struct mpart_machine *m, const char *format, ...) _printf_(2, 3);
 
+/* A cleared array of `n` elements, at least one, in *ret. 0 or -ENOMEM. */
+int new_array(void *ret, size_t n, size_t size);
+
 /* The decimal number N of a directory entry "<prefix>N" below `limit`; false for every other name. */
 bool name_number(const char *name, const char *prefix, uint64_t limit, uint64_t *ret);
 
