@@ -12,6 +12,7 @@
 #include "macros.h"
 
 #define DEFAULT_LIMIT (64 * MiB)
+#define FIRST_READ 4096 /* holds most attributes of sysfs */
 
 void close_fd(int *fd)
 {
@@ -38,6 +39,16 @@ int open_root(const char *path)
         return fd < 0 ? -errno : fd;
 }
 
+/* The file's size at once where it has one that can be believed, so that an image is not copied over and
+ * over; small files never come here. */
+static size_t next_capacity(int fd, size_t capacity)
+{
+        struct stat st;
+        if (fstat(fd, &st) == 0 && st.st_size > 0 && (size_t)st.st_size > capacity)
+                return (size_t)st.st_size + 2;
+        return capacity * 2;
+}
+
 int read_file_at(int root, const char *path, size_t limit, char **ret, size_t *ret_size)
 {
         /* A captured machine may hold anything, a FIFO too: never wait for one. */
@@ -45,14 +56,11 @@ int read_file_at(int root, const char *path, size_t limit, char **ret, size_t *r
         if (fd < 0)
                 return -errno;
 
-        struct stat st;
-        if (fstat(fd, &st) < 0)
-                return -errno;
         if (limit == 0)
                 limit = DEFAULT_LIMIT;
 
         _cleanup_free_ char *data = NULL;
-        size_t size = 0, capacity = 0, want = st.st_size > 0 ? (size_t)st.st_size + 2 : 4096;
+        size_t size = 0, capacity = 0, want = FIRST_READ;
         for (;;) {
                 int r = grow_array(&data, &capacity, MIN(want, limit + 2), 1);
                 if (r < 0)
@@ -68,7 +76,7 @@ int read_file_at(int root, const char *path, size_t limit, char **ret, size_t *r
                 if (size > limit)
                         return -EFBIG;
                 if (capacity - size < 2)
-                        want = capacity * 2;
+                        want = next_capacity(fd, capacity);
         }
         data[size] = 0;
         *ret = TAKE_PTR(data);

@@ -37,6 +37,14 @@
                 _taken_fd;                                                                                  \
         })
 
+/* The same for structures whose zero value owns nothing. */
+#define TAKE_STRUCT(s)                                                                                      \
+        ({                                                                                                  \
+                __typeof__(s) *_ps = &(s), _taken_struct = *_ps;                                            \
+                memset(_ps, 0, sizeof(*_ps));                                                               \
+                _taken_struct;                                                                              \
+        })
+
 static inline void free_ptr(void *p)
 {
         free(*(void **)p);

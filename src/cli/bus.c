@@ -230,8 +230,7 @@ int bus_list_kernels(struct sd_bus *bus, struct bus_kernels *ret, struct mpart_e
         r = read_timestamps(bus, &kernels, e);
         if (r < 0)
                 return r;
-        *ret = kernels;
-        kernels = (struct bus_kernels){ 0 };
+        *ret = TAKE_STRUCT(kernels);
         return 0;
 }
 
@@ -275,8 +274,7 @@ int bus_kernel_details(struct sd_bus *bus, const struct bus_kernel *k, struct bu
         r = read_memory(reply, &d);
         if (r < 0)
                 return misread(r, e);
-        *ret = d;
-        d = (struct bus_details){ 0 };
+        *ret = TAKE_STRUCT(d);
         return 0;
 }
 
@@ -310,7 +308,6 @@ int bus_manager_status(struct sd_bus *bus, struct bus_manager *ret, struct mpart
         if (r < 0)
                 return failed(r, &error, e);
         m.in_effect = in_effect;
-        *ret = m;
-        m = (struct bus_manager){ 0 };
+        *ret = TAKE_STRUCT(m);
         return 0;
 }

@@ -43,7 +43,6 @@ static int file_load(const struct kexec_request *request, struct mpart_error *e)
 /* Runs a program to its end. 0, or -EIO where it failed. */
 static int run_program(char *const argv[], struct mpart_error *e)
 {
-        extern char **environ;
         pid_t pid;
         int r = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
         if (r != 0)

@@ -39,7 +39,7 @@ static int check_plan(const struct mpart_plan *plan, struct mpart_error *e)
         int r = mpart_machine_read("/", &m, e);
         if (r == 0)
                 r = mpart_plan_check(plan, m, e);
-        return r < 0 ? mpart_error_prefix(e, r, "the saved plan is not for this machine") : 0;
+        return r < 0 ? mpart_error_prefix(e, r, "the saved plan cannot be applied") : 0;
 }
 
 static int new_command_line(const char *running, char **ret, struct mpart_error *e)

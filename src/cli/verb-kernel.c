@@ -16,7 +16,7 @@ struct awaited {
 
 struct boot_watch {
         struct awaited *kernels;
-        size_t n;
+        size_t n, capacity;
 };
 
 static void boot_watch_free(struct boot_watch *w)
@@ -52,12 +52,13 @@ static bool all_settled(const void *data)
         return true;
 }
 
+/* Kernels that nobody waited for (--no-wait) are neither good nor bad. */
 static int boot_result(const struct boot_watch *w, struct mpart_error *e)
 {
         size_t n_failed = 0;
         const struct awaited *last = NULL;
         for (size_t i = 0; i < w->n; i++) {
-                if (w->kernels[i].running)
+                if (w->kernels[i].running || !w->kernels[i].settled)
                         continue;
                 last = &w->kernels[i];
                 n_failed++;
@@ -65,20 +66,40 @@ static int boot_result(const struct boot_watch *w, struct mpart_error *e)
         if (n_failed == 0)
                 return 0;
         if (w->n == 1)
-                return mpart_error_set(e, -EIO, "kernel %u does not run: %s", last->id,
-                                last->reason ? last->reason : "");
+                return mpart_error_set(e, -EIO, "kernel %u does not run%s%s", last->id,
+                                last->reason ? ": " : "", last->reason ? last->reason : "");
         return mpart_error_set(e, -EIO, "%zu of %zu kernels do not run", n_failed, w->n);
 }
 
-static int watch_kernels(struct boot_watch *w, const unsigned *ids, size_t n)
+static int watch_kernel(struct boot_watch *w, struct awaited kernel)
 {
-        w->kernels = calloc(n ? n : 1, sizeof(*w->kernels));
-        if (!w->kernels)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++)
-                w->kernels[i].id = ids[i];
-        w->n = n;
-        return 0;
+        int r = grow_array(&w->kernels, &w->capacity, w->n + 1, sizeof(*w->kernels));
+        if (r == 0)
+                w->kernels[w->n++] = kernel;
+        return r;
+}
+
+static bool is_watched(const struct boot_watch *w, unsigned id)
+{
+        for (size_t i = 0; i < w->n; i++)
+                if (w->kernels[i].id == id)
+                        return true;
+        return false;
+}
+
+/* BootAll passes over kernels that it refuses: they count as not running. */
+static int watch_refused(struct sd_bus *bus, struct boot_watch *w, struct mpart_error *e)
+{
+        _cleanup_kernels_ struct bus_kernels kernels = { 0 };
+        int r = bus_list_kernels(bus, &kernels, e);
+        for (size_t i = 0; i < kernels.n && r == 0; i++) {
+                const struct bus_kernel *k = &kernels.items[i];
+                if (k->id == 0 || bus_kernel_is_up(k) || is_watched(w, k->id))
+                        continue;
+                printf("kernel %u: refused (\"mpartctl boot %u\" tells why)\n", k->id, k->id);
+                r = watch_kernel(w, (struct awaited){ .id = k->id, .settled = true });
+        }
+        return r;
 }
 
 static int request_boot(struct sd_bus *bus, bool all, unsigned id, const struct bus_boot_options *o,
@@ -86,12 +107,16 @@ static int request_boot(struct sd_bus *bus, bool all, unsigned id, const struct 
 {
         if (!all) {
                 int r = bus_boot(bus, id, o, e);
-                return r < 0 ? r : watch_kernels(w, &id, 1);
+                return r < 0 ? r : watch_kernel(w, (struct awaited){ .id = id });
         }
         _cleanup_free_ unsigned *ids = NULL;
         size_t n;
         int r = bus_boot_all(bus, o, &ids, &n, e);
-        return r < 0 ? r : watch_kernels(w, ids, n);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n && r == 0; i++)
+                r = watch_kernel(w, (struct awaited){ .id = ids[i] });
+        return r < 0 ? r : watch_refused(bus, w, e);
 }
 
 int verb_boot(const struct invocation *c, struct mpart_error *e)
@@ -119,10 +144,10 @@ int verb_boot(const struct invocation *c, struct mpart_error *e)
         };
         if (r == 0)
                 r = request_boot(bus, all, id, &options, &watch, e);
-        if (r < 0 || option_given(c, OPTION_NO_WAIT))
+        if (r < 0)
                 return r;
-
-        r = bus_follow_wait(bus, &follow, e);
+        if (!option_given(c, OPTION_NO_WAIT))
+                r = bus_follow_wait(bus, &follow, e);
         return r < 0 ? r : boot_result(&watch, e);
 }
 

@@ -5,7 +5,6 @@
 
 #define TABLE_ALIGNMENT 64
 #define HEADER_LENGTH 4
-#define OEM_ID "MPART "
 #define OEM_TABLE_ID "MPARTD  "
 #define CREATOR_ID "MPRT"
 
@@ -45,10 +44,8 @@ void acpi_put(struct acpi_writer *w, uint64_t value, size_t n)
 
 void acpi_put_text(struct acpi_writer *w, const char *text)
 {
-        size_t n = strlen(text);
-        uint8_t *at = acpi_reserve(w, n);
-        if (at)
-                memcpy(at, text, n);
+        for (; *text; text++)
+                acpi_put(w, (uint8_t)*text, 1);
 }
 
 void acpi_open(struct acpi_writer *w, const char *signature)
@@ -66,7 +63,7 @@ void acpi_open_sdt(struct acpi_writer *w, const char *signature, uint8_t revisio
         acpi_put(w, 0, 4); /* length */
         acpi_put(w, revision, 1);
         acpi_put(w, 0, 1); /* checksum */
-        acpi_put_text(w, OEM_ID);
+        acpi_put_text(w, ACPI_OEM_ID);
         acpi_put_text(w, OEM_TABLE_ID);
         acpi_put(w, 1, 4); /* OEM revision */
         acpi_put_text(w, CREATOR_ID);

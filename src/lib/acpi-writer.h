@@ -26,6 +26,7 @@ void acpi_close(struct acpi_writer *w);
 void acpi_close_sdt(struct acpi_writer *w); /* fills in the length; the checksum comes last */
 
 #define ACPI_HEADER_SIZE 36
+#define ACPI_OEM_ID "MPART "                            /* six characters */
 void acpi_store(uint8_t *at, uint64_t value, size_t n); /* little endian */
 /* Makes the `n` bytes at `p` sum to zero through the byte at `at`. */
 void acpi_set_checksum(uint8_t *p, size_t n, size_t at);

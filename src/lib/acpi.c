@@ -20,10 +20,7 @@ enum {
 /* Fields of the RSDP, 5.2.5.3. */
 enum {
         RSDP_CHECKSUM = 8,
-        RSDP_OEM_ID = 9,
-        RSDP_REVISION = 15,
         RSDP_V1_SIZE = 20, /* what the first checksum covers */
-        RSDP_LENGTH = 20,
         RSDP_XSDT = 24,
         RSDP_EXTENDED_CHECKSUM = 32,
         RSDP_SIZE = 36,
@@ -57,13 +54,14 @@ enum {
 static void put_rsdp(struct acpi_writer *w)
 {
         acpi_open(w, "RSDP");
-        uint8_t *t = acpi_reserve(w, RSDP_SIZE);
-        if (t) {
-                memcpy(t, "RSD PTR ", 8);
-                memcpy(t + RSDP_OEM_ID, "MPART ", 6);
-                t[RSDP_REVISION] = 2;
-                acpi_store(t + RSDP_LENGTH, RSDP_SIZE, 4);
-        }
+        acpi_put_text(w, "RSD PTR ");
+        acpi_put(w, 0, 1); /* checksum */
+        acpi_put_text(w, ACPI_OEM_ID);
+        acpi_put(w, 2, 1); /* revision */
+        acpi_put(w, 0, 4); /* no RSDT */
+        acpi_put(w, RSDP_SIZE, 4);
+        acpi_put(w, 0, 8); /* XSDT */
+        acpi_put(w, 0, 4); /* extended checksum, reserved */
         acpi_close(w);
 }
 

@@ -17,15 +17,15 @@
 #define BOOT_PAGE_SIZE 4096
 
 /* bzImage (bzimage.c). Both expect an image that mpart_image_probe has accepted, but check sizes again. */
-int mpart_bzimage_probe(const void *data, size_t size, const char *name, struct mpart_image *ret,
+int bzimage_probe(const void *data, size_t size, const char *name, struct mpart_image *ret,
                 struct mpart_error *e);
 /* The setup header, and where the protected-mode part starts in the file. */
-int mpart_bzimage_header(const struct mpart_image *image, struct setup_header *ret, size_t *ret_setup,
+int bzimage_header(const struct mpart_image *image, struct setup_header *ret, size_t *ret_setup,
                 struct mpart_error *e);
 
 /* vmlinux (vmlinux.c). */
 #define VMLINUX_LOADS_MAX 16
-struct mpart_vmlinux {
+struct vmlinux {
         struct {
                 uint64_t offset, file_size; /* in the file */
                 uint64_t address, size;     /* in memory, from the load address on */
@@ -34,15 +34,15 @@ struct mpart_vmlinux {
         uint64_t entry; /* from the load address on */
         uint64_t span;  /* from the lowest to the highest byte in memory */
 };
-int mpart_vmlinux_read(const void *data, size_t size, const char *name, struct mpart_vmlinux *ret,
-                struct mpart_error *e);
+int vmlinux_read(
+                const void *data, size_t size, const char *name, struct vmlinux *ret, struct mpart_error *e);
 
 /* The setup header of boot_params and the e820 table (boot-params.c). */
-int mpart_boot_params_fill(const struct mpart_boot_request *request, const struct mpart_layout *layout,
+int boot_params_fill(const struct mpart_boot_request *request, const struct mpart_layout *layout,
                 struct boot_params *ret, struct mpart_error *e);
 
 /* Identity page tables of 2 MiB pages for the first 4 GiB and what the start needs beyond (page-tables.c).
  * `top` is the PML4; the others lie in `tables` (`size` bytes, zero), which will be at physical `address`.
  * *ret_used: bytes of `tables` in use. */
-int mpart_page_tables_build(uint64_t *top, uint8_t *tables, size_t size, uint64_t address,
+int page_tables_build(uint64_t *top, uint8_t *tables, size_t size, uint64_t address,
                 const struct mpart_layout *layout, size_t *ret_used, struct mpart_error *e);

@@ -20,7 +20,7 @@ static int header_of_bzimage(
 {
         struct setup_header h;
         size_t setup;
-        int r = mpart_bzimage_header(image, &h, &setup, e);
+        int r = bzimage_header(image, &h, &setup, e);
         if (r < 0)
                 return r;
 
@@ -58,15 +58,13 @@ static int check_header(const struct setup_header *h, const struct mpart_boot_re
         if (h->pref_address > layout->load)
                 return mpart_error_set(e, -EINVAL,
                                 "the image of kernel %u runs at %#llx or above (CONFIG_PHYSICAL_START), but "
-                                "its memory "
-                                "is at %#llx",
+                                "its memory is at %#llx",
                                 request->kernel, (unsigned long long)h->pref_address,
                                 (unsigned long long)layout->load);
         if (mpart_range_end(layout->boot_area) > 4 * GiB && !(h->xloadflags & XLF_CAN_BE_LOADED_ABOVE_4G))
                 return mpart_error_set(e, -EINVAL,
                                 "the image of kernel %u cannot be loaded above 4 GiB, where its memory is "
-                                "(no "
-                                "XLF_CAN_BE_LOADED_ABOVE_4G in xloadflags)",
+                                "(no XLF_CAN_BE_LOADED_ABOVE_4G in xloadflags)",
                                 request->kernel);
         return 0;
 }
@@ -135,7 +133,7 @@ static int set_e820(struct boot_params *p, const struct mpart_boot_request *requ
         return 0;
 }
 
-int mpart_boot_params_fill(const struct mpart_boot_request *request, const struct mpart_layout *layout,
+int boot_params_fill(const struct mpart_boot_request *request, const struct mpart_layout *layout,
                 struct boot_params *ret, struct mpart_error *e)
 {
         struct boot_params p = { 0 };

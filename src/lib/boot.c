@@ -60,8 +60,7 @@ static int check_cpus(const struct mpart_boot_request *request, struct mpart_err
                 if (request->cpus[i].apic_id == MPART_APIC_ID_UNKNOWN)
                         return mpart_error_set(e, -EINVAL,
                                         "the APIC id of CPU %zu of kernel %u is not known; it can be read "
-                                        "while the CPU "
-                                        "is online",
+                                        "while the CPU is online",
                                         i, request->kernel);
                 for (size_t j = 0; j < i; j++)
                         if (request->cpus[i].apic_id == request->cpus[j].apic_id)
@@ -79,8 +78,7 @@ static int check_window(const struct mpart_plan_kernel *k, struct mpart_error *e
                         low.start == 0 || low.start % BOOT_PAGE_SIZE || low.size % BOOT_PAGE_SIZE)
                 return mpart_error_set(e, -EINVAL,
                                 "kernel %u has a low window of %llu bytes at %#llx; %llu KiB of whole pages "
-                                "below 640 KiB "
-                                "and not at 0 are needed",
+                                "below 640 KiB and not at 0 are needed",
                                 k->id, (unsigned long long)low.size, (unsigned long long)low.start,
                                 (unsigned long long)(MPART_LOW_WINDOW_SIZE / KiB));
         return 0;
@@ -91,14 +89,13 @@ static int check_request(const struct mpart_boot_request *request, const struct 
 {
         if (!k || k->id == 0)
                 return mpart_error_set(e, -EINVAL, "the plan has no secondary kernel %u", request->kernel);
-        if (!request->image || !request->cmdline || (request->ramdisk_size && !request->ramdisk))
-                return mpart_error_set(e, -EINVAL, "kernel %u: image, command line or ramdisk is missing",
-                                request->kernel);
+        if (!request->image || !request->cmdline)
+                return mpart_error_set(
+                                e, -EINVAL, "kernel %u: image or command line is missing", request->kernel);
         if (k->n_pci > 0)
                 return mpart_error_set(e, -EOPNOTSUPP,
                                 "kernel %u owns PCI functions (%s), which cannot be given to a kernel yet; "
-                                "take them out "
-                                "of the plan",
+                                "take them out of the plan",
                                 k->id, k->pci[0]);
         size_t length = strlen(request->cmdline);
         if (length > MPART_COMMAND_LINE_MAX)
@@ -124,8 +121,7 @@ static int make_layout(const struct builder *b, struct mpart_layout *ret, struct
         if (l.shared.start != k->shared.start || l.shared.size != k->shared.size)
                 return mpart_error_set(e, -EINVAL,
                                 "kernel %u has its shared region at %#llx; it belongs to the end of its "
-                                "largest memory "
-                                "range, at %#llx",
+                                "largest memory range, at %#llx",
                                 k->id, (unsigned long long)k->shared.start,
                                 (unsigned long long)l.shared.start);
         l.load = ALIGN_UP(l.load, alignment);
@@ -143,7 +139,7 @@ static int add_bzimage(struct builder *b, struct mpart_error *e)
         const struct mpart_layout *l = &b->boot->layout;
         struct setup_header h;
         size_t setup;
-        int r = mpart_bzimage_header(image, &h, &setup, e);
+        int r = bzimage_header(image, &h, &setup, e);
         if (r < 0)
                 return r;
         add_segment(b, "image", l->load, l->image_size, image->data + setup, image->size - setup);
@@ -155,8 +151,8 @@ static int add_vmlinux(struct builder *b, struct mpart_error *e)
 {
         const struct mpart_image *image = b->request->image;
         const struct mpart_layout *l = &b->boot->layout;
-        struct mpart_vmlinux v;
-        int r = mpart_vmlinux_read(image->data, image->size, "kernel image", &v, e);
+        struct vmlinux v;
+        int r = vmlinux_read(image->data, image->size, "kernel image", &v, e);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < v.n_loads; i++)
@@ -175,7 +171,7 @@ static int add_boot_area(struct builder *b, struct mpart_error *e)
         struct mpart_acpi_tables tables;
 
         b->boot->reset_address = start + BOOT_AREA_RESET;
-        int r = mpart_boot_params_fill(b->request, l, (struct boot_params *)(area + BOOT_AREA_PARAMS), e);
+        int r = boot_params_fill(b->request, l, (struct boot_params *)(area + BOOT_AREA_PARAMS), e);
         if (r < 0)
                 return r;
         r = mpart_acpi_build(b->request, start + BOOT_AREA_ACPI, b->boot->reset_address,
@@ -202,13 +198,13 @@ static int add_start(struct builder *b, struct mpart_error *e)
         uint64_t page = b->kernel->low_memory.start, area = boot->layout.boot_area.start;
         uint8_t *tables = b->arena->area + BOOT_AREA_PAGE_TABLES;
         size_t used;
-        int r = mpart_page_tables_build(b->arena->top, tables, BOOT_AREA_PAGE_TABLES_SIZE,
+        int r = page_tables_build(b->arena->top, tables, BOOT_AREA_PAGE_TABLES_SIZE,
                         area + BOOT_AREA_PAGE_TABLES, &boot->layout, &used, e);
         if (r < 0)
                 return r;
 
         struct start_code *code = (struct start_code *)b->arena->start;
-        memcpy(code, mpart_start_code, (size_t)(mpart_start_code_end - mpart_start_code));
+        memcpy(code, start_code_blob, (size_t)(start_code_blob_end - start_code_blob));
         code->pml4 = (uint32_t)(page + START_CODE_SIZE);
         code->entry = b->entry;
         code->boot_params = area + BOOT_AREA_PARAMS;
@@ -290,29 +286,38 @@ static int build(struct builder *b, struct mpart_error *e)
         return check_segments(b, e);
 }
 
+static struct mpart_boot *new_boot(void)
+{
+        struct mpart_boot *boot = calloc(1, sizeof(*boot));
+        if (!boot)
+                return NULL;
+        boot->arena = calloc(1, sizeof(struct arena));
+        if (!boot->arena) {
+                free(boot);
+                return NULL;
+        }
+        return boot;
+}
+
 int mpart_boot_build(
                 const struct mpart_boot_request *request, struct mpart_boot **ret, struct mpart_error *e)
 {
-        _cleanup_(mpart_boot_freep) struct mpart_boot *boot = calloc(1, sizeof(*boot));
-        struct arena *arena = calloc(1, sizeof(*arena));
-        if (boot)
-                boot->arena = arena;
-        if (!boot || !arena) {
-                if (!boot)
-                        free(arena);
+        struct mpart_boot *boot = new_boot();
+        if (!boot)
                 return mpart_error_set(e, -ENOMEM, "boot of kernel %u: out of memory", request->kernel);
-        }
 
         struct builder b = {
                 .request = request,
                 .kernel = mpart_plan_kernel(request->plan, request->kernel),
                 .boot = boot,
-                .arena = arena,
+                .arena = boot->arena,
         };
         int r = build(&b, e);
-        if (r < 0)
+        if (r < 0) {
+                mpart_boot_free(boot);
                 return r;
-        *ret = TAKE_PTR(boot);
+        }
+        *ret = boot;
         return 0;
 }
 

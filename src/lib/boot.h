@@ -29,7 +29,8 @@ int mpart_image_probe(const void *data, size_t size, const char *name, struct mp
 struct mpart_segment {
         uint64_t address;
         uint64_t size;    /* bytes in memory */
-        const void *data; /* `data_size` bytes, the rest is zero; borrowed or owned by the boot */
+        const void *data; /* `data_size` bytes, the rest is zero; borrowed or owned by the boot. NULL with a
+                           * data_size: the ramdisk, which the caller reads from its file */
         uint64_t data_size;
         const char *what; /* static: "image", "ramdisk", "boot_params", "ACPI", "start code" ... */
         bool low;         /* in the low window: written only while the window is held */
@@ -46,9 +47,9 @@ struct mpart_boot_request {
         const struct mpart_boot_cpu *cpus; /* boot CPU first */
         size_t n_cpus;
         const struct mpart_image *image; /* its bytes outlive the boot */
-        const void *ramdisk;             /* NULL: none; outlives the boot */
-        uint64_t ramdisk_size;
-        const char *cmdline; /* the whole line, at most MPART_COMMAND_LINE_MAX */
+        const void *ramdisk;             /* outlives the boot; NULL: none, or the caller fills its segment */
+        uint64_t ramdisk_size;           /* 0: none */
+        const char *cmdline;             /* the whole line, at most MPART_COMMAND_LINE_MAX */
 };
 
 struct mpart_boot {

@@ -79,11 +79,11 @@ static void read_release(
         ret[n] = '\0';
 }
 
-int mpart_bzimage_probe(const void *data, size_t size, const char *name, struct mpart_image *ret,
+int bzimage_probe(const void *data, size_t size, const char *name, struct mpart_image *ret,
                 struct mpart_error *e)
 {
-        struct setup_header h;
-        size_t setup;
+        struct setup_header h = { 0 };
+        size_t setup = 0;
         int r = read_header(data, size, name, &h, &setup, e);
         if (r < 0)
                 return r;
@@ -108,7 +108,7 @@ int mpart_bzimage_probe(const void *data, size_t size, const char *name, struct 
         return 0;
 }
 
-int mpart_bzimage_header(const struct mpart_image *image, struct setup_header *ret, size_t *ret_setup,
+int bzimage_header(const struct mpart_image *image, struct setup_header *ret, size_t *ret_setup,
                 struct mpart_error *e)
 {
         return read_header(image->data, image->size, "kernel image", ret, ret_setup, e);

@@ -18,10 +18,7 @@ static const struct {
         const char *what;
 } other_files[] = {
         { 0, "\x1f\x8b", 2, "is compressed with gzip (a compressed vmlinux?); decompress it first" },
-        { 0,
-                        "\xfd"
-                        "7zXZ",
-                        5, "is compressed with xz; decompress it first" },
+        { 0, "\3757zXZ", 5, "is compressed with xz; decompress it first" },
         { 0, "\x28\xb5\x2f\xfd", 4, "is compressed with zstd; decompress it first" },
         { 0, "BZh", 3, "is compressed with bzip2; decompress it first" },
         { 0, "\x02\x21\x4c\x18", 4, "is compressed with lz4; decompress it first" },
@@ -30,8 +27,7 @@ static const struct {
         { 56, "ARM\x64", 4, "is a kernel for arm64; an x86-64 kernel is needed" },
         { 0, "MZ", 2,
                         "is an EFI program without a Linux setup header; where it is a unified kernel "
-                        "image, give "
-                        "the kernel in its .linux section" },
+                        "image, give the kernel in its .linux section" },
 };
 
 static bool has_bytes(const uint8_t *data, size_t size, size_t offset, const char *bytes, size_t n)
@@ -64,8 +60,8 @@ static int refuse(const uint8_t *data, size_t size, const char *name, struct mpa
 static int probe_vmlinux(const void *data, size_t size, const char *name, struct mpart_image *ret,
                 struct mpart_error *e)
 {
-        struct mpart_vmlinux v;
-        int r = mpart_vmlinux_read(data, size, name, &v, e);
+        struct vmlinux v;
+        int r = vmlinux_read(data, size, name, &v, e);
         if (r < 0)
                 return r;
         *ret = (struct mpart_image){
@@ -84,6 +80,6 @@ int mpart_image_probe(const void *data, size_t size, const char *name, struct mp
         if (has_bytes(data, size, 0, ELFMAG, SELFMAG))
                 return probe_vmlinux(data, size, name, ret, e);
         if (has_bytes(data, size, SETUP_MAGIC_OFFSET, "HdrS", 4))
-                return mpart_bzimage_probe(data, size, name, ret, e);
+                return bzimage_probe(data, size, name, ret, e);
         return refuse(data, size, name, e);
 }

@@ -61,7 +61,7 @@ static int map_range(struct tables *t, uint64_t start, uint64_t size)
         return 0;
 }
 
-int mpart_page_tables_build(uint64_t *top, uint8_t *tables, size_t size, uint64_t address,
+int page_tables_build(uint64_t *top, uint8_t *tables, size_t size, uint64_t address,
                 const struct mpart_layout *layout, size_t *ret_used, struct mpart_error *e)
 {
         struct tables t = { .top = top, .room = tables, .size = size, .address = address };

@@ -17,21 +17,21 @@
 
         .section .rodata.start_code, "a"
         .balign 16
-        .globl mpart_start_code, mpart_start_code_end
-        .hidden mpart_start_code, mpart_start_code_end
-mpart_start_code:
+        .globl start_code_blob, start_code_blob_end
+        .hidden start_code_blob, start_code_blob_end
+start_code_blob:
         .code16
         jmp     real_mode
 
-        .org    mpart_start_code + START_REACHED, 0x90
+        .org    start_code_blob + START_REACHED, 0x90
 reached:        .long 0
 pml4:           .long 0
 entry:          .quad 0
 boot_params:    .quad 0
 gdt_pointer:    .word gdt_end - gdt - 1
-                .long gdt - mpart_start_code
+                .long gdt - start_code_blob
                 .word 0
-far_pointer:    .long long_mode - mpart_start_code
+far_pointer:    .long long_mode - start_code_blob
                 .word START_CODE_SELECTOR
 
         .balign 8
@@ -46,13 +46,13 @@ real_mode:
         cld
         movw    %cs, %ax
         movw    %ax, %ds
-        lgdtl   gdt_pointer - mpart_start_code
+        lgdtl   gdt_pointer - start_code_blob
 
         /* Straight from real mode to 64-bit: paging needs PAE, tables and EFER.LME, then one write of CR0
          * turns on protection and paging together. The page is mapped at its own address. */
         movl    $CR4_PAE, %eax
         movl    %eax, %cr4
-        movl    pml4 - mpart_start_code, %eax
+        movl    pml4 - start_code_blob, %eax
         movl    %eax, %cr3
         movl    $MSR_EFER, %ecx
         rdmsr
@@ -62,7 +62,7 @@ real_mode:
         andl    $~(CR0_CD | CR0_NW), %eax
         orl     $(CR0_PG | CR0_PE), %eax
         movl    %eax, %cr0
-        ljmpl   *(far_pointer - mpart_start_code)
+        ljmpl   *(far_pointer - start_code_blob)
 
         .code64
 long_mode:
@@ -76,6 +76,6 @@ long_mode:
         movq    boot_params(%rip), %rsi
         movl    $START_MARK, reached(%rip)
         jmpq    *entry(%rip)
-mpart_start_code_end:
+start_code_blob_end:
 
         .section .note.GNU-stack, "", @progbits

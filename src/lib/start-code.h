@@ -44,6 +44,6 @@ static_assert(offsetof(struct start_code, gdt_limit) == START_GDT_POINTER, "star
 static_assert(offsetof(struct start_code, far_offset) == START_FAR_POINTER, "start-code.S");
 
 /* What start-code.S assembles to. */
-extern const uint8_t mpart_start_code[] __attribute__((visibility("hidden")));
-extern const uint8_t mpart_start_code_end[] __attribute__((visibility("hidden")));
+extern const uint8_t start_code_blob[] __attribute__((visibility("hidden")));
+extern const uint8_t start_code_blob_end[] __attribute__((visibility("hidden")));
 #endif

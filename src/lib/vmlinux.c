@@ -63,8 +63,7 @@ static int read_loads(Elf *elf, size_t size, const char *name, GElf_Phdr load[VM
                                 p.p_paddr > UINT64_MAX - p.p_memsz || p.p_vaddr > UINT64_MAX - p.p_memsz)
                         return mpart_error_set(e, -ENOEXEC,
                                         "%s is cut off or damaged: ELF program header %zu (offset %#llx, "
-                                        "%#llx bytes) does "
-                                        "not lie in its %zu bytes",
+                                        "%#llx bytes) does not lie in its %zu bytes",
                                         name, i, (unsigned long long)p.p_offset,
                                         (unsigned long long)p.p_filesz, size);
                 if (n == VMLINUX_LOADS_MAX)
@@ -121,16 +120,15 @@ static int find_entry(uint64_t entry, const GElf_Phdr *load, size_t n, const cha
                         (unsigned long long)entry);
 }
 
-int mpart_vmlinux_read(const void *data, size_t size, const char *name, struct mpart_vmlinux *ret,
-                struct mpart_error *e)
+int vmlinux_read(const void *data, size_t size, const char *name, struct vmlinux *ret, struct mpart_error *e)
 {
         GElf_Phdr load[VMLINUX_LOADS_MAX];
         GElf_Ehdr header;
-        struct mpart_vmlinux v = { 0 };
+        struct vmlinux v = { 0 };
 
         elf_version(EV_CURRENT);
         /* libelf takes a pointer it could write through, but only does for ELF_C_WRITE descriptors. */
-        _cleanup_(elf_endp) Elf *elf = elf_memory((char *)(uintptr_t)data, size);
+        _cleanup_(elf_endp) Elf *elf = elf_memory((char *)data, size);
         if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header))
                 return mpart_error_set(e, -ENOEXEC, "%s is a damaged ELF file: %s", name, elf_errmsg(-1));
 

@@ -86,7 +86,7 @@ int job_start(sd_event *event, enum job_kind kind, struct native_boot *boot, str
         }
         j->kind = kind;
         j->boot = *boot;
-        *boot = (struct native_boot){ 0 };
+        *boot = NATIVE_BOOT_INIT;
         j->boot.cancel = &j->cancel;
         j->ledger = ledger;
         j->report = report;

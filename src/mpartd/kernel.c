@@ -223,6 +223,7 @@ static int prepare_job(struct kernel *k, const struct kernel_boot_options *o, st
                 .native = &k->manager->native,
                 .plan = k->manager->plan,
                 .kernel = k->id,
+                .initrd_fd = -1,
                 .image_path = o->image ? strdup(o->image) : default_image(),
                 .initrd_path = o->initrd ? strdup(o->initrd) : NULL,
                 .extra = o->cmdline ? strdup(o->cmdline) : NULL,
@@ -258,7 +259,9 @@ void kernel_boot(struct kernel *k, const struct kernel_boot_options *options, st
 
 static int start_giving_back(struct kernel *k)
 {
-        struct native_boot b = { .native = &k->manager->native, .plan = k->manager->plan, .kernel = k->id };
+        struct native_boot b = {
+                .native = &k->manager->native, .plan = k->manager->plan, .kernel = k->id, .initrd_fd = -1
+        };
         int r = ledger_set_stage(k->ledger, LEDGER_STOPPING, NULL);
         if (r < 0)
                 log_line((int)k->id, LOG_WARNING, "%s: cannot be written: %s", k->ledger->path,

@@ -86,7 +86,10 @@ static int write_segments(struct native_boot *b, bool low, struct mpart_error *e
                 if (s->low != low)
                         continue;
                 int r = canceled(b, e);
-                if (r == 0)
+                if (r == 0 && s->data_size > 0 && !s->data)
+                        r = physmem_fill(&b->native->mem, &b->claim, s->address, s->size, b->initrd_fd,
+                                        s->data_size, e);
+                else if (r == 0)
                         r = physmem_write(&b->native->mem, &b->claim, s->address, s->size, s->data,
                                         s->data_size, e);
                 if (r < 0)
@@ -293,9 +296,9 @@ void native_boot_clear(struct native_boot *b)
         free(b->initrd_path);
         free(b->extra);
         free(b->image_data);
-        free(b->initrd_data);
+        close_fd(&b->initrd_fd);
         free(b->cmdline);
         free(b->cpus);
         free(b->cpu_numbers);
-        *b = (struct native_boot){ 0 };
+        *b = NATIVE_BOOT_INIT;
 }

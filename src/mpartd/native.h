@@ -32,7 +32,8 @@ struct native_boot {
         const atomic_bool *cancel;
 
         struct claim claim;
-        char *image_data, *initrd_data, *cmdline;
+        char *image_data, *cmdline;
+        int initrd_fd; /* -1: none */
         struct mpart_image image;
         struct mpart_boot_cpu *cpus; /* boot CPU first */
         unsigned *cpu_numbers;       /* same order */
@@ -40,6 +41,8 @@ struct native_boot {
         struct mpart_boot *boot;
         uint64_t load_bytes, load_ns; /* what native_load wrote, and its time */
 };
+
+#define NATIVE_BOOT_INIT ((struct native_boot){ .initrd_fd = -1 })
 
 int native_init(struct native *n, int root);
 void native_destroy(struct native *n);

@@ -121,6 +121,32 @@ int physmem_write(const struct physmem *mem, const struct claim *c, uint64_t add
         return 0;
 }
 
+static int read_exactly(int fd, char *data, uint64_t size)
+{
+        for (uint64_t done = 0; done < size;) {
+                ssize_t n = read(fd, data + done, size - done);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return n < 0 ? -errno : -EIO;
+                done += (uint64_t)n;
+        }
+        return 0;
+}
+
+int physmem_fill(const struct physmem *mem, const struct claim *c, uint64_t address, uint64_t size, int fd,
+                uint64_t data_size, struct mpart_error *e)
+{
+        struct physmem_map map;
+        int r = physmem_map(mem, c, address, size, true, &map, e);
+        if (r < 0)
+                return r;
+        r = read_exactly(fd, map.data, data_size);
+        memset((char *)map.data + data_size, 0, size - data_size);
+        physmem_unmap(&map);
+        return r < 0 ? mpart_error_set(e, r, "the file cannot be read to its end: %s", strerror(-r)) : 0;
+}
+
 int physmem_map_apic(
                 const struct physmem *mem, uint64_t address, struct physmem_map *ret, struct mpart_error *e)
 {

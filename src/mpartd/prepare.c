@@ -105,21 +105,26 @@ static int make_cmdline(struct native_boot *b, const struct mpart_plan_kernel *k
         return 0;
 }
 
-/* Told before a file is read that could not be used, however large it is. */
-static int check_fits(const struct native_boot *b, const struct mpart_plan_kernel *k, struct mpart_error *e)
+static int open_initrd(struct native_boot *b, uint64_t *ret_size, struct mpart_error *e)
 {
-        struct stat st = { 0 };
-        struct mpart_layout layout;
-        if (b->initrd_path && stat(b->initrd_path, &st) < 0)
+        struct stat st;
+        *ret_size = 0;
+        if (!b->initrd_path)
+                return 0;
+        b->initrd_fd = open(b->initrd_path, O_RDONLY | O_CLOEXEC);
+        if (b->initrd_fd < 0 || fstat(b->initrd_fd, &st) < 0)
                 return mpart_error_set(e, -errno, "%s: %s", b->initrd_path, strerror(errno));
-        return mpart_layout_make(k->memory, k->n_memory, b->image.init_size, (uint64_t)st.st_size, k->shared.size,
-                        &layout, e);
+        if (!S_ISREG(st.st_mode))
+                return mpart_error_set(e, -EINVAL, "%s: not a regular file", b->initrd_path);
+        *ret_size = (uint64_t)st.st_size;
+        return 0;
 }
 
 int native_prepare(struct native_boot *b, struct mpart_error *e)
 {
         const struct mpart_plan_kernel *k = mpart_plan_kernel(b->plan, b->kernel);
-        size_t image_size, initrd_size = 0;
+        size_t image_size;
+        uint64_t initrd_size;
 
         int r = claim_make(k, &b->claim);
         if (r < 0)
@@ -130,9 +135,7 @@ int native_prepare(struct native_boot *b, struct mpart_error *e)
         if (r == 0)
                 r = mpart_image_probe(b->image_data, image_size, b->image_path, &b->image, e);
         if (r == 0)
-                r = check_fits(b, k, e);
-        if (r == 0 && b->initrd_path)
-                r = read_input(b->initrd_path, &b->initrd_data, &initrd_size, e);
+                r = open_initrd(b, &initrd_size, e);
         if (r == 0)
                 r = make_cmdline(b, k, e);
         if (r < 0)
@@ -144,7 +147,6 @@ int native_prepare(struct native_boot *b, struct mpart_error *e)
                 .cpus = b->cpus,
                 .n_cpus = b->n_cpus,
                 .image = &b->image,
-                .ramdisk = b->initrd_data,
                 .ramdisk_size = initrd_size,
                 .cmdline = b->cmdline,
         };

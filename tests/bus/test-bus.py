@@ -16,6 +16,7 @@ import dbus
 from private_bus import SOURCE, Daemon, PrivateBus
 
 MPARTD, MPARTCTL = sys.argv[1:3]
+NO_OPTIONS = dbus.Dictionary(signature="sv")
 MANAGER, KERNEL = "org.mpartd1.Manager", "org.mpartd1.Kernel"
 
 
@@ -68,7 +69,7 @@ class Plans(Case):
     def test_without_a_plan(self):
         with self.daemon():
             self.assert_error("org.mpartd1.Error.NoPlan", self.manager().GetPlan)
-            self.assert_error("org.mpartd1.Error.NoPlan", self.manager().Boot, dbus.UInt32(1), {})
+            self.assert_error("org.mpartd1.Error.NoPlan", self.manager().Boot, dbus.UInt32(1), NO_OPTIONS)
             self.assertEqual(self.manager().ListKernels(), [])
             self.assertFalse(self.property("PlanInEffect"))
 
@@ -144,17 +145,17 @@ class Kernels(Case):
 
     def test_refusals(self):
         boot, stop = self.manager().Boot, self.manager().Stop
-        self.assert_error("org.mpartd1.Error.NoSuchKernel", boot, dbus.UInt32(99), {}, says="99")
+        self.assert_error("org.mpartd1.Error.NoSuchKernel", boot, dbus.UInt32(99), NO_OPTIONS, says="99")
         self.assert_error("org.mpartd1.Error.NoSuchKernel", stop, dbus.UInt32(99))
-        self.assert_error("org.mpartd1.Error.WrongState", boot, dbus.UInt32(0), {}, says="primary")
+        self.assert_error("org.mpartd1.Error.WrongState", boot, dbus.UInt32(0), NO_OPTIONS, says="primary")
         self.assert_error("org.mpartd1.Error.WrongState", stop, dbus.UInt32(0))
         self.assert_error("org.mpartd1.Error.WrongState", stop, dbus.UInt32(1), says="does not run")
-        self.assert_error("org.mpartd1.Error.Refused", boot, dbus.UInt32(1), {}, says="captured machine")
-        self.assert_error("org.mpartd1.Error.Refused", self.manager().BootAll, {})
+        self.assert_error("org.mpartd1.Error.Refused", boot, dbus.UInt32(1), NO_OPTIONS, says="captured machine")
+        self.assert_error("org.mpartd1.Error.Refused", self.manager().BootAll, NO_OPTIONS)
         invalid = "org.freedesktop.DBus.Error.InvalidArgs"
-        self.assert_error(invalid, boot, dbus.UInt32(1), {"colour": "red"}, says="colour")
-        self.assert_error(invalid, boot, dbus.UInt32(1), {"image": "relative"}, says="absolute")
-        self.assert_error(invalid, boot, dbus.UInt32(1), {"image": dbus.UInt32(3)}, says="string")
+        self.assert_error(invalid, boot, dbus.UInt32(1), dbus.Dictionary({"colour": "red"}, signature="sv"), says="colour")
+        self.assert_error(invalid, boot, dbus.UInt32(1), dbus.Dictionary({"image": "relative"}, signature="sv"), says="absolute")
+        self.assert_error(invalid, boot, dbus.UInt32(1), dbus.Dictionary({"image": dbus.UInt32(3)}, signature="sv"), says="string")
         self.assertEqual(self.property("State", "/org/mpartd1/kernel/1", KERNEL), "inactive")
 
     def test_unknown_objects(self):
