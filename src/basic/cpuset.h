@@ -33,7 +33,7 @@ size_t mpart_cpuset_count(const struct mpart_cpuset *s);
 int mpart_cpuset_first(const struct mpart_cpuset *s);              /* lowest member, -1 where empty */
 int mpart_cpuset_next(const struct mpart_cpuset *s, unsigned cpu); /* lowest member above `cpu`, or -1 */
 #define MPART_CPUSET_FOREACH(cpu, s)                                                                        \
-        for (int cpu = mpart_cpuset_first(s); cpu >= 0; cpu = mpart_cpuset_next(s, (unsigned)cpu))
+        for (int cpu = mpart_cpuset_first(s); (cpu) >= 0; (cpu) = mpart_cpuset_next(s, (unsigned)(cpu)))
 
 /* Kernel list format "0-3,8,10-11" (Documentation/admin-guide/cputopology.rst); white space at the end and
  * the empty list are allowed. *ret is set only on success. 0, -EINVAL, -ERANGE or -ENOMEM. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "json.h"
 #include "macros.h"
@@ -109,5 +111,8 @@ char *json_format(const cJSON *o)
 
 int json_add_u64(cJSON *o, const char *name, uint64_t value)
 {
-        return cJSON_AddNumberToObject(o, name, (double)value) ? 0 : -ENOMEM;
+        /* As text: cJSON's own numbers print large values with an exponent. */
+        char text[24];
+        snprintf(text, sizeof(text), "%" PRIu64, value);
+        return cJSON_AddRawToObject(o, name, text) ? 0 : -ENOMEM;
 }

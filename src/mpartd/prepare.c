@@ -108,7 +108,6 @@ static int make_cmdline(struct native_boot *b, const struct mpart_plan_kernel *k
 static int open_initrd(struct native_boot *b, uint64_t *ret_size, struct mpart_error *e)
 {
         struct stat st;
-        *ret_size = 0;
         if (!b->initrd_path)
                 return 0;
         b->initrd_fd = open(b->initrd_path, O_RDONLY | O_CLOEXEC);
@@ -124,7 +123,7 @@ int native_prepare(struct native_boot *b, struct mpart_error *e)
 {
         const struct mpart_plan_kernel *k = mpart_plan_kernel(b->plan, b->kernel);
         size_t image_size;
-        uint64_t initrd_size;
+        uint64_t initrd_size = 0;
 
         int r = claim_make(k, &b->claim);
         if (r < 0)

@@ -259,7 +259,7 @@ static void test_refusals(void **state)
         assert_refused(TWO_NODES, &(struct mpart_policy){ .shared_size = 3 * MiB }, -EINVAL, "shared");
         assert_refused(TWO_NODES, &(struct mpart_policy){ .image_size = UINT64_MAX }, -EINVAL, "image");
         assert_refused(TWO_NODES, &(struct mpart_policy){ .ramdisk_size = 5 * GiB }, -ENOSPC,
-                        "MiB too small");
+                        "need 5184 MiB");
 }
 
 static void test_notes(void **state)
