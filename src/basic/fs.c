@@ -51,7 +51,8 @@ static size_t next_capacity(int fd, size_t capacity)
 
 int read_file_at(int root, const char *path, size_t limit, char **ret, size_t *ret_size)
 {
-        _cleanup_close_ int fd = openat(root, path, O_RDONLY | O_CLOEXEC);
+        /* A captured machine may hold anything, a FIFO too: never wait for one. */
+        _cleanup_close_ int fd = openat(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
 
