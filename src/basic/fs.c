@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <assert.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -91,6 +92,7 @@ int read_line_at(int root, const char *path, char **ret)
         int r = read_file_at(root, path, 0, &text, NULL);
         if (r < 0)
                 return r;
+        assert(text);
         size_t n = strlen(text);
         while (n > 0 && isspace((unsigned char)text[n - 1]))
                 text[--n] = 0;
