@@ -157,17 +157,18 @@ static int read_slot(const struct mpart_kmem *k, const struct ring *r, uint64_t 
 }
 
 /* A block begins with the id; one that wraps lies whole at the start of the ring; a record without text has
- * equal positions. */
+ * equal positions. Newer kernels let a block end exactly where the ring does; before, that one wrapped. */
 static int read_text(const struct mpart_kmem *k, const struct ring *r, const struct slot *s, char *text,
                 size_t *ret_length)
 {
-        uint64_t begin = s->begin > s->next ? 0 : s->begin;
+        uint64_t next = s->next == 0 ? r->data_size : s->next;
+        uint64_t begin = s->begin > next ? 0 : s->begin;
         *ret_length = 0;
-        if (s->begin == s->next || s->next - begin < sizeof(uint64_t))
+        if (s->begin == s->next || next - begin < sizeof(uint64_t))
                 return 0;
         begin += sizeof(uint64_t);
         size_t length = get_u16(s->info + k->info.log.text_length);
-        *ret_length = MIN((uint64_t)length, s->next - begin);
+        *ret_length = MIN((uint64_t)length, next - begin);
         return mpart_kmem_read(k, r->data + begin, text, *ret_length);
 }
 
