@@ -91,11 +91,12 @@ static bool next_name(const struct tables *t, uint64_t *at, size_t *ret_n)
 {
         if (*at >= t->names_room)
                 return false;
-        size_t n = t->names[(*at)++];
+        const volatile uint8_t *names = t->names; /* each byte is read once: it is checked, then used */
+        size_t n = names[(*at)++];
         if (n & LONG_LENGTH) {
                 if (*at >= t->names_room)
                         return false;
-                n = (n & ~(size_t)LONG_LENGTH) | (size_t)t->names[(*at)++] << 7;
+                n = (n & ~(size_t)LONG_LENGTH) | (size_t)names[(*at)++] << 7;
         }
         if (n == 0 || n > NAME_TOKENS_MAX || n > t->names_room - *at)
                 return false;

@@ -224,7 +224,7 @@ static enum outcome read_record(const struct mpart_kmem *k, const struct ring *r
 int mpart_klog_read(const struct mpart_kmem *k, uint64_t *seq, unsigned flags, mpart_klog_fn f, void *data,
                 struct mpart_error *e)
 {
-        struct ring ring;
+        struct ring ring = { 0 };
         int r = read_ring(k, &ring, e);
         if (r < 0)
                 return r;
@@ -251,7 +251,7 @@ int mpart_klog_read(const struct mpart_kmem *k, uint64_t *seq, unsigned flags, m
 int mpart_klog_span(const struct mpart_kmem *k, uint64_t lines, uint64_t *ret_first, uint64_t *ret_last,
                 struct mpart_error *e)
 {
-        struct ring ring;
+        struct ring ring = { 0 };
         int r = read_ring(k, &ring, e);
         if (r < 0)
                 return r;

@@ -168,7 +168,7 @@ static size_t note_size(const uint8_t *note, uint64_t room)
 /* Takes the note at `address` as this kernel's, if its page tables map the image where it says. */
 static int try_note(struct mpart_kmem *k, uint64_t address, struct mpart_error *e)
 {
-        uint64_t room, physical;
+        uint64_t room = 0, physical;
         const uint8_t *note = mpart_kmem_at(k, address, &room);
         k->note_address = address;
         k->note_size = note_size(note, room);

@@ -161,7 +161,7 @@ static int read_log_option(
 {
         const bool is_lines = streq(key, "lines");
         bool *flag = streq(key, "follow") ? &q->follow : streq(key, "json") ? &q->json : NULL;
-        int value, r;
+        int value = 0, r;
         if (!is_lines && !flag)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "unknown option \"%s\"", key);
         r = is_lines ? sd_bus_message_read(call, "v", "t", &q->lines)

@@ -4,22 +4,15 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fs.h"
 #include "inspect.h"
 #include "macros.h"
 #include "vmcore.h"
 
 #define PROGRESS_PAUSE_NS UINT64_C(200000000)
-
-static uint64_t now_ns(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 static void tell(struct inspect *i, enum inspect_stage stage)
 {

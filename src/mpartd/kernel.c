@@ -123,15 +123,21 @@ static void answer_stop(struct kernel *k, const char *error_name, const char *te
 
 static void boot_is_running(struct kernel *k, const struct job *j)
 {
-        uint64_t bytes = j->boot.load_bytes, ns = j->boot.load_ns;
-        log_line((int)k->id, LOG_DEBUG, "kernel %u: %" PRIu64 " KiB loaded in %" PRIu64 " us", k->id,
-                        (uint64_t)(bytes / KiB), ns / 1000);
+        const struct job_times *t = &j->times;
+        log_line((int)k->id, LOG_INFO,
+                        "kernel %u: checked in %.1f ms, CPUs taken in %.1f ms, memory loaded in %.1f ms "
+                        "(%" PRIu64 " KiB written in %.1f ms), woken in %.1f ms, up after another %.1f ms",
+                        k->id, (double)t->prepare / 1e6, (double)t->take_cpus / 1e6, (double)t->load / 1e6,
+                        (uint64_t)(j->boot.load_bytes / KiB), (double)j->boot.load_ns / 1e6,
+                        (double)t->start / 1e6, (double)t->run / 1e6);
         set_state(k, KERNEL_RUNNING, "%s", "");
 }
 
 static void boot_has_failed(struct kernel *k, const struct job *j)
 {
         drop_ledger_if_empty(k);
+        if (j->accepted)
+                k->clean = j->boot.clean;
         if (!j->accepted)
                 answer_boot(k, BUS_ERROR_REFUSED, j->error.text);
         else if (j->result == -ECANCELED && !k->ledger)
@@ -177,6 +183,7 @@ static void on_give_back_report(struct job *j, enum job_stage stage, void *userd
         if (stage != JOB_DONE)
                 return;
         k->job = NULL;
+        k->clean = j->boot.clean;
         drop_ledger_if_empty(k);
         if (j->result < 0) {
                 set_state(k, KERNEL_FAILED, "%s", j->error.text);
@@ -224,6 +231,8 @@ static int prepare_job(struct kernel *k, const struct kernel_boot_options *o, st
                 .plan = k->manager->plan,
                 .kernel = k->id,
                 .initrd_fd = -1,
+                .machine = k->manager->machine,
+                .clean = k->clean,
                 .image_path = o->image ? strdup(o->image) : default_image(),
                 .initrd_path = o->initrd ? strdup(o->initrd) : NULL,
                 .extra = o->cmdline ? strdup(o->cmdline) : NULL,

@@ -98,6 +98,7 @@ static int to_json(const struct ledger *l, char **ret)
                         !cJSON_AddStringToObject(o, "digest", l->digest) ||
                         !cJSON_AddStringToObject(o, "stage", stage_names[l->stage]) ||
                         json_add_u64(o, "boot_timestamp", l->boot_timestamp) < 0 ||
+                        json_add_u64(o, "vmcoreinfo", l->vmcoreinfo) < 0 ||
                         !cJSON_AddStringToObject(o, "cmdline", l->cmdline ? l->cmdline : ""))
                 return -ENOMEM;
         cJSON *array = cJSON_AddArrayToObject(o, "taken");
@@ -200,6 +201,7 @@ static int from_json(const cJSON *o, struct ledger *l, struct mpart_error *e)
                 { "digest", JSON_STRING, true, &digest },
                 { "stage", JSON_STRING, true, &stage },
                 { "boot_timestamp", JSON_U64, true, &l->boot_timestamp },
+                { "vmcoreinfo", JSON_U64, true, &l->vmcoreinfo },
                 { "cmdline", JSON_STRING, true, &cmdline },
                 { "taken", JSON_ARRAY, true, &taken },
         };

@@ -42,6 +42,7 @@ struct ledger {
         char digest[65]; /* of the machine: a file of another one is not ours */
         enum ledger_stage stage;
         uint64_t boot_timestamp; /* CLOCK_REALTIME, microseconds; 0 before the start message */
+        uint64_t vmcoreinfo;     /* physical address of the kernel's note; 0 before it appeared */
         char *cmdline;           /* NULL before it is known */
         struct taken *taken;     /* oldest first */
         size_t n_taken, capacity;

@@ -10,9 +10,9 @@
 #include <sys/eventfd.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fs.h"
 #include "log-relay.h"
 #include "log.h"
@@ -41,13 +41,6 @@ struct log_relay {
         int wake;
         atomic_bool stop;
 };
-
-static uint64_t now_ns(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 static void send_line(const struct log_relay *r, int priority, const char *text, size_t length)
 {
@@ -94,10 +87,12 @@ static int relay_record(void *data, const struct mpart_klog_record *record)
 static void read_position(struct log_relay *r)
 {
         _cleanup_free_ char *text = NULL;
-        uint64_t boot, seq;
-        if (read_file_at(AT_FDCWD, r->path, 4096, &text, NULL) == 0 &&
-                        sscanf(text, "%" SCNu64 " %" SCNu64, &boot, &seq) == 2 && boot == r->boot_timestamp)
-                r->follower.seq = r->stored = seq;
+        char *end;
+        if (read_file_at(AT_FDCWD, r->path, 4096, &text, NULL) < 0)
+                return;
+        uint64_t boot = strtoull(text, &end, 10);
+        if (boot == r->boot_timestamp && *end == ' ')
+                r->follower.seq = r->stored = strtoull(end + 1, NULL, 10);
 }
 
 static void store_position(struct log_relay *r)

@@ -11,7 +11,7 @@
 static int open_maps(const struct memview *v, const struct claim *c, struct mpart_kmem **ret,
                 struct mpart_error *e)
 {
-        _cleanup_free_ struct mpart_kmem_range *ranges = calloc(v->n_maps, sizeof(*ranges));
+        _cleanup_free_ struct mpart_kmem_range *ranges = calloc(MAX(v->n_maps, (size_t)1), sizeof(*ranges));
         if (!ranges)
                 return -ENOMEM;
         for (size_t i = 0; i < v->n_maps; i++)

@@ -97,16 +97,16 @@ static void test_damaged_files_are_named(void **state)
                 "{}",
                 "{\"format\":\"mpart-ledger\",\"version\":2,\"kernel\":1,\"digest\":\"\",\"stage\":"
                 "\"running\","
-                "\"boot_timestamp\":0,\"cmdline\":\"\",\"taken\":[]}",
+                "\"boot_timestamp\":0,\"vmcoreinfo\":0,\"cmdline\":\"\",\"taken\":[]}",
                 "{\"format\":\"mpart-ledger\",\"version\":1,\"kernel\":2,\"digest\":\"\",\"stage\":"
                 "\"running\","
-                "\"boot_timestamp\":0,\"cmdline\":\"\",\"taken\":[]}",
+                "\"boot_timestamp\":0,\"vmcoreinfo\":0,\"cmdline\":\"\",\"taken\":[]}",
                 "{\"format\":\"mpart-ledger\",\"version\":1,\"kernel\":1,\"digest\":\"\",\"stage\":"
                 "\"flying\","
-                "\"boot_timestamp\":0,\"cmdline\":\"\",\"taken\":[]}",
+                "\"boot_timestamp\":0,\"vmcoreinfo\":0,\"cmdline\":\"\",\"taken\":[]}",
                 "{\"format\":\"mpart-ledger\",\"version\":1,\"kernel\":1,\"digest\":\"\",\"stage\":"
                 "\"running\","
-                "\"boot_timestamp\":0,\"cmdline\":\"\",\"taken\":[{\"what\":\"house\"}]}",
+                "\"boot_timestamp\":0,\"vmcoreinfo\":0,\"cmdline\":\"\",\"taken\":[{\"what\":\"house\"}]}",
         };
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
                 struct mpart_error e = MPART_ERROR_INIT;
