@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <systemd/sd-bus.h>
 
+#include "bus-error.h"
 #include "bus.h"
 #include "macros.h"
 
@@ -35,11 +36,18 @@ static int failed(int r, const sd_bus_error *error, struct mpart_error *e)
                 return mpart_error_set(e, BUS_NO_DAEMON, "mpartd does not run and cannot be started: %s",
                                 error->message);
         if (sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED))
-                return mpart_error_set(e, -EACCES, "mpartd refuses: %s (only root may change partitions)",
+                return mpart_error_set(e, -EACCES,
+                                "mpartd refuses: %s (only root may change partitions, or look into their "
+                                "memory)",
                                 error->message);
         if (sd_bus_error_is_set(error) && error->message && *error->message)
                 return mpart_error_set(e, r == BUS_NO_DAEMON ? -EIO : r, "%s", error->message);
         return mpart_error_set(e, r, "talk with mpartd failed: %s", strerror(-r));
+}
+
+int bus_call_failed(int r, const sd_bus_error *error, struct mpart_error *e)
+{
+        return failed(r, error, e);
 }
 
 static int misread(int r, struct mpart_error *e)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -73,6 +74,23 @@ int bus_boot(struct sd_bus *bus, unsigned id, const struct bus_boot_options *o, 
 int bus_boot_all(struct sd_bus *bus, const struct bus_boot_options *o, unsigned **ret, size_t *ret_n,
                 struct mpart_error *e);
 int bus_stop(struct sd_bus *bus, unsigned id, struct mpart_error *e);
+
+struct bus_log_options {
+        bool follow, json;
+        uint64_t lines; /* 0: all */
+};
+/* The end of a pipe that the log comes out of. */
+int bus_open_log(struct sd_bus *bus, unsigned id, const struct bus_log_options *o, int *ret,
+                struct mpart_error *e);
+
+struct bus_dump_watch {
+        void (*progress)(void *data, uint64_t done, uint64_t total); /* bytes */
+        void *data;
+        const volatile sig_atomic_t *canceled; /* not 0: the dump is to end */
+};
+/* Returns when the dump is whole in `fd`, or has ended otherwise. */
+int bus_dump(struct sd_bus *bus, unsigned id, int fd, const struct bus_dump_watch *watch,
+                struct mpart_error *e);
 
 /* Changes of kernels' states, in order, as the daemon tells them. */
 struct bus_follow {

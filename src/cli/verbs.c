@@ -10,6 +10,7 @@ static const struct {
         [OPTION_CMDLINE] = { "cmdline", 0 },
         [OPTION_DIALECT] = { "dialect", 0 },
         [OPTION_DRY_RUN] = { "dry-run", 'n' },
+        [OPTION_FOLLOW] = { "follow", 'f' },
         [OPTION_HELP] = { "help", 'h' },
         [OPTION_IMAGE] = { "image", 0 },
         [OPTION_IMAGE_SIZE] = { "image-size", 0 },
@@ -17,6 +18,7 @@ static const struct {
         [OPTION_INSTALL] = { "install", 0 },
         [OPTION_JSON] = { "json", 'j' },
         [OPTION_KERNEL] = { "kernel", 0 },
+        [OPTION_LINES] = { "lines", 'n' },
         [OPTION_NO_WAIT] = { "no-wait", 0 },
         [OPTION_OUTPUT] = { "output", 'o' },
         [OPTION_PER_CORE] = { "per-core", 0 },
@@ -69,6 +71,11 @@ static const struct verb_option boot_options[] = {
         { OPTION_CMDLINE, "WORDS", "words to append to the planned command line" },
         { OPTION_NO_WAIT, NULL, "return once the boot has been accepted" },
 };
+static const struct verb_option log_options[] = {
+        { OPTION_FOLLOW, NULL, "go on with what the kernel writes, until it is stopped" },
+        { OPTION_LINES, "LINES", "begin with the last LINES records" },
+        { OPTION_JSON, NULL, "print each record as a JSON object in a line" },
+};
 static const struct verb_option list_options[] = {
         { OPTION_JSON, NULL, "print the kernels as JSON" },
 };
@@ -115,6 +122,19 @@ const struct verb verbs[] = {
                         .max_operands = 2,
                         .help = "stop a kernel; its CPUs go back to the primary",
                         .run = verb_stop },
+        { .name = "log",
+                        .operands = "[kernel] ID",
+                        .min_operands = 1,
+                        .max_operands = 2,
+                        OPTIONS(log_options),
+                        .help = "show a kernel's own log, out of its memory",
+                        .run = verb_log },
+        { .name = "dump",
+                        .operands = "[kernel] ID FILE",
+                        .min_operands = 2,
+                        .max_operands = 3,
+                        .help = "write a kernel's memory to a file for crash and makedumpfile",
+                        .run = verb_dump },
         { .name = "list",
                         OPTIONS(list_options),
                         .help = "list the kernels of the saved plan",

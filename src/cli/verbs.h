@@ -15,6 +15,7 @@ enum option_id {
         OPTION_CMDLINE,
         OPTION_DIALECT,
         OPTION_DRY_RUN,
+        OPTION_FOLLOW,
         OPTION_HELP,
         OPTION_IMAGE,
         OPTION_IMAGE_SIZE,
@@ -22,6 +23,7 @@ enum option_id {
         OPTION_INSTALL,
         OPTION_JSON,
         OPTION_KERNEL,
+        OPTION_LINES,
         OPTION_NO_WAIT,
         OPTION_OUTPUT,
         OPTION_PER_CORE,
@@ -76,9 +78,11 @@ int verb_apply(const struct invocation *c, struct mpart_error *e);
 int verb_boot(const struct invocation *c, struct mpart_error *e);
 int verb_cmdline(const struct invocation *c, struct mpart_error *e);
 int verb_completion(const struct invocation *c, struct mpart_error *e);
+int verb_dump(const struct invocation *c, struct mpart_error *e);
 int verb_export(const struct invocation *c, struct mpart_error *e);
 int verb_help(const struct invocation *c, struct mpart_error *e);
 int verb_list(const struct invocation *c, struct mpart_error *e);
+int verb_log(const struct invocation *c, struct mpart_error *e);
 int verb_machine(const struct invocation *c, struct mpart_error *e);
 int verb_plan(const struct invocation *c, struct mpart_error *e);
 int verb_status(const struct invocation *c, struct mpart_error *e);

@@ -6,5 +6,7 @@
 
 #include "boot.h"
 #include "cmdline.h"
+#include "kmem.h"
 #include "machine.h"
 #include "plan.h"
+#include "vmcore.h"

@@ -91,6 +91,7 @@ void bus_manager_changed(struct manager *m)
 void bus_kernel_changed(struct kernel *k)
 {
         _cleanup_free_ char *path = NULL;
+        bus_inspect_kernel_changed(k);
         if (k->manager->bus && bus_kernel_path(k->id, &path) == 0)
                 warn_unsent("PropertiesChanged",
                                 sd_bus_emit_properties_changed(k->manager->bus, path, BUS_KERNEL_INTERFACE,

@@ -22,6 +22,13 @@ void bus_kernel_changed(struct kernel *k);
 void bus_kernel_added(struct kernel *k);
 void bus_kernel_removed(struct kernel *k);
 
+/* Logs and dumps being read end where there is no kernel to look into any more, and with the daemon. */
+void bus_inspect_kernel_changed(const struct kernel *k);
+void bus_inspect_end(struct manager *m);
+int bus_inspect_open_log(sd_bus_message *call, void *userdata, sd_bus_error *error);
+int bus_inspect_dump(sd_bus_message *call, void *userdata, sd_bus_error *error);
+int bus_inspect_cancel_dump(sd_bus_message *call, void *userdata, sd_bus_error *error);
+
 /* Shared by bus-manager.c and bus-kernel.c. */
 extern const sd_bus_vtable bus_manager_vtable[];
 extern const sd_bus_vtable bus_kernel_vtable[];

@@ -218,6 +218,7 @@ void manager_free(struct manager *m)
         if (!m)
                 return;
         cpu_monitor_free(m->monitor);
+        bus_inspect_end(m);
         drop_kernels(m);
         mpart_plan_free(m->plan);
         mpart_machine_free(m->machine);
