@@ -6,5 +6,6 @@
 
 #include "boot.h"
 #include "cmdline.h"
+#include "initrd.h"
 #include "machine.h"
 #include "plan.h"
