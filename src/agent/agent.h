@@ -71,11 +71,11 @@ bool region_daemon_lives(const struct region *r, uint64_t now);
 
 /* child.c */
 struct child {
-        char *const *words;
-        char *const *environment; /* NULL: the default one */
-        const char *directory;    /* NULL or "": / */
-        int in, out, err;         /* become 0, 1, 2 */
-        bool tty;                 /* 0 becomes the controlling terminal */
+        const char *const *words;
+        const char *const *environment; /* NULL: the default one */
+        const char *directory;          /* NULL or "": / */
+        int in, out, err;               /* become 0, 1, 2 */
+        bool tty;                       /* 0 becomes the controlling terminal */
 };
 /* In the init's PID namespace and root where there is an init. The PID, or a negative errno. */
 pid_t child_start(struct agent *a, const struct child *c);

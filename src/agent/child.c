@@ -14,7 +14,7 @@
 #include "agent.h"
 #include "macros.h"
 
-static char *const default_environment[] = {
+static const char *const default_environment[] = {
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME=/root",
         "TERM=linux",
@@ -54,8 +54,8 @@ static void run(const struct child *c, int root)
         /* The shell's custom: 127 not found, 126 found but not to be run. */
         environ = (char **)(uintptr_t)(c->environment ? c->environment : default_environment);
         if (!getenv("PATH"))
-                putenv(default_environment[0]);
-        execvp(c->words[0], c->words);
+                putenv((char *)(uintptr_t)default_environment[0]);
+        execvp(c->words[0], (char *const *)(uintptr_t)c->words);
         int code = errno == ENOENT ? 127 : 126;
         fprintf(stderr, "mpart-agent: %s: %s\n", c->words[0], strerror(errno));
         _exit(code);
