@@ -17,9 +17,9 @@ void console_start(struct agent *a)
         a->console = (struct console){ .master = -1, .typed = { .limit = TYPED_MAX } };
 }
 
-static char *const *shell_words(void)
+static const char *const *shell_words(void)
 {
-        static char *const words[] = { "sh", "-c",
+        static const char *const words[] = { "sh", "-c",
                 "cd; [ -x /bin/bash ] && exec /bin/bash -l; exec /bin/sh -l", NULL };
         return words;
 }

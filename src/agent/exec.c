@@ -142,8 +142,8 @@ static void begin(struct agent *a, uint32_t id, uint32_t flags, char *bytes, siz
                 refuse(a, id, -r);
                 return;
         }
-        struct child c = { .words = words,
-                .environment = e.n_environment ? environment : NULL,
+        struct child c = { .words = (const char *const *)words,
+                .environment = e.n_environment ? (const char *const *)environment : NULL,
                 .directory = directory[0] };
         r = flags & MPART_EXEC_TTY ? start_on_terminal(a, j, &c, &e) : start_with_pipes(a, j, &c);
         if (r < 0) {

@@ -68,7 +68,7 @@ static int start_wrapped(struct agent *a)
 
 static void start_script(struct agent *a)
 {
-        static char *const words[] = { START_SCRIPT, NULL };
+        static const char *const words[] = { START_SCRIPT, NULL };
         if (access(START_SCRIPT, X_OK) < 0)
                 return;
         const struct child c = { .words = words, .in = 0, .out = 1, .err = 2 };

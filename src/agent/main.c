@@ -21,7 +21,6 @@ static const char usage[] =
 /* 0: go on; 1: done; -EINVAL. */
 static int parse_arguments(struct agent *a, int argc, char **argv)
 {
-        static char *default_command[] = { DEFAULT_INIT, NULL };
         if (argc > 2 && streq(argv[1], "--")) {
                 a->command = argv + 2;
                 return 0;
@@ -40,8 +39,8 @@ static int parse_arguments(struct agent *a, int argc, char **argv)
                 return -EINVAL;
         }
         if (access(DEFAULT_INIT, X_OK) == 0) {
-                default_command[0] = argv[0];
-                argv[0] = (char *)(uintptr_t)DEFAULT_INIT;
+                static char path[] = DEFAULT_INIT;
+                argv[0] = path;
                 a->command = argv;
         }
         return 0;
@@ -107,7 +106,7 @@ static void rest(struct agent *a)
 
 static int run_without_region(struct agent *a)
 {
-        static char *const shell[] = { "sh", NULL };
+        static const char *const shell[] = { "sh", NULL };
         if (a->command) {
                 execv(a->command[0], a->command);
                 fprintf(stderr, "mpart-agent: %s: %s\n", a->command[0], strerror(errno));
