@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ int mpart_cpuset_add(struct mpart_cpuset *s, unsigned cpu)
         int r = reserve(s, cpu / 64 + 1);
         if (r < 0)
                 return r;
+        assert(s->words);
         s->words[cpu / 64] |= UINT64_C(1) << (cpu % 64);
         return 0;
 }

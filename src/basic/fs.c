@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <assert.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -51,7 +52,8 @@ static size_t next_capacity(int fd, size_t capacity)
 
 int read_file_at(int root, const char *path, size_t limit, char **ret, size_t *ret_size)
 {
-        _cleanup_close_ int fd = openat(root, path, O_RDONLY | O_CLOEXEC);
+        /* A captured machine may hold anything, a FIFO too: never wait for one. */
+        _cleanup_close_ int fd = openat(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
 
@@ -90,6 +92,7 @@ int read_line_at(int root, const char *path, char **ret)
         int r = read_file_at(root, path, 0, &text, NULL);
         if (r < 0)
                 return r;
+        assert(text);
         size_t n = strlen(text);
         while (n > 0 && isspace((unsigned char)text[n - 1]))
                 text[--n] = 0;

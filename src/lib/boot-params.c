@@ -77,7 +77,7 @@ static void set_header(struct boot_params *p, const struct mpart_boot_request *r
         p->hdr.loadflags &= ~(KEEP_SEGMENTS | CAN_USE_HEAP); /* for the 16-bit entry, which is not used */
         p->hdr.cmd_line_ptr = (uint32_t)cmdline;
         p->ext_cmd_line_ptr = (uint32_t)(cmdline >> 32);
-        if (request->ramdisk) {
+        if (request->ramdisk_size > 0) {
                 p->hdr.ramdisk_image = (uint32_t)layout->ramdisk;
                 p->ext_ramdisk_image = (uint32_t)(layout->ramdisk >> 32);
                 p->hdr.ramdisk_size = (uint32_t)request->ramdisk_size;

@@ -166,9 +166,9 @@ int cpus_read(int root, struct mpart_machine *m, const char *cpuinfo)
                 return r;
 
         size_t n = mpart_cpuset_count(&present);
-        m->cpus = calloc(n ? n : 1, sizeof(*m->cpus));
-        if (!m->cpus)
-                return -ENOMEM;
+        r = new_array(&m->cpus, n, sizeof(*m->cpus));
+        if (r < 0)
+                return r;
         MPART_CPUSET_FOREACH(id, &present)
         {
                 struct mpart_cpu *cpu = &m->cpus[m->n_cpus++];

@@ -3,10 +3,14 @@
 #include <ctype.h>
 #include <errno.h>
 
+#include "distances.h"
 #include "fs.h"
-#include "reader.h"
 
 #define DIRECTORY "sys/devices/system/node"
+
+/* ACPI 6.5 section 5.2.17: offsets in the SLIT. */
+#define SLIT_COUNT 36
+#define SLIT_MATRIX 44
 
 /* Node ids in the order of the columns. */
 struct columns {
@@ -89,14 +93,76 @@ static int read_row(int root, struct mpart_machine *m, const struct columns *c, 
         return 0;
 }
 
-int distances_read(int root, struct mpart_machine *m)
+/* The matrix of a valid SLIT, as slit_valid() in drivers/acpi/numa/srat.c judges it; NULL: none. */
+static const uint8_t *find_matrix(const char *table, size_t size, uint64_t *ret_n)
+{
+        uint32_t length;
+        uint64_t n;
+        uint8_t sum = 0;
+        if (size < SLIT_MATRIX || memcmp(table, "SLIT", 4) != 0)
+                return NULL;
+        memcpy(&length, table + 4, sizeof(length));
+        memcpy(&n, table + SLIT_COUNT, sizeof(n));
+        if (length > size || length < SLIT_MATRIX || n > UINT16_MAX || n * n > length - SLIT_MATRIX)
+                return NULL;
+        for (size_t i = 0; i < length; i++)
+                sum = (uint8_t)(sum + (uint8_t)table[i]);
+        const uint8_t *matrix = (const uint8_t *)table + SLIT_MATRIX;
+        for (uint64_t i = 0; i < n; i++)
+                for (uint64_t k = 0; k < n; k++)
+                        if (i == k ? matrix[i * n + k] != 10 : matrix[i * n + k] <= 10)
+                                return NULL;
+        *ret_n = n;
+        return sum == 0 ? matrix : NULL;
+}
+
+static void complete(
+                struct mpart_machine *m, const struct domain_map *map, const uint8_t *matrix, uint64_t n)
+{
+        for (size_t row = 0; row < m->n_nodes; row++)
+                for (size_t column = 0; column < m->n_nodes; column++) {
+                        unsigned *distance = &m->distance[row * m->n_nodes + column];
+                        size_t from = domain_of_node(map, m->nodes[row].id);
+                        size_t to = domain_of_node(map, m->nodes[column].id);
+                        if (*distance != 0 || from == SIZE_MAX || to == SIZE_MAX)
+                                continue;
+                        uint32_t i = map->srat->domains[from], k = map->srat->domains[to];
+                        if (i < n && k < n)
+                                *distance = matrix[i * n + k];
+                }
+}
+
+static bool is_complete(const struct mpart_machine *m)
+{
+        for (size_t i = 0; i < m->n_nodes * m->n_nodes; i++)
+                if (m->distance[i] == 0)
+                        return false;
+        return true;
+}
+
+static int complete_from_slit(int root, struct mpart_machine *m, const struct domain_map *map)
+{
+        _cleanup_free_ char *table = NULL;
+        size_t size;
+        uint64_t n;
+        int r = read_file_at(root, "sys/firmware/acpi/tables/SLIT", MiB, &table, &size);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        const uint8_t *matrix = find_matrix(table, size, &n);
+        if (matrix)
+                complete(m, map, matrix, n);
+        return 0;
+}
+
+int distances_read(int root, struct mpart_machine *m, const struct domain_map *map)
 {
         _cleanup_(columns_free) struct columns c = { 0 };
-        m->distance = calloc(m->n_nodes ? m->n_nodes * m->n_nodes : 1, sizeof(*m->distance));
-        if (!m->distance)
-                return -ENOMEM;
-        int r = read_columns(root, &c);
+        int r = new_array(&m->distance, m->n_nodes * m->n_nodes, sizeof(*m->distance));
+        if (r == 0)
+                r = read_columns(root, &c);
         for (size_t row = 0; row < m->n_nodes && r == 0; row++)
                 r = read_row(root, m, &c, row);
+        if (r == 0 && map->nodes && !is_complete(m))
+                r = complete_from_slit(root, m, map);
         return r;
 }

@@ -22,7 +22,7 @@ static size_t domain_index(const struct srat *srat, uint32_t domain)
         return i; /* srat_parse lists every domain that an entry names */
 }
 
-static int learn(struct domain_map *map, uint32_t domain, size_t node)
+static int learn(struct domain_map *map, uint32_t domain, unsigned node)
 {
         int *known = &map->nodes[domain_index(map->srat, domain)];
         if (*known != UNKNOWN && *known != (int)node)
@@ -55,7 +55,7 @@ static int learn_from_cpus(struct domain_map *map, const struct mpart_machine *m
                 struct srat_cpu key = { .apic_id = cpu->apic_id };
                 const struct srat_cpu *entry =
                                 bsearch(&key, sorted, srat->n_cpus, sizeof(*sorted), compare_apic_ids);
-                int r = entry ? learn(map, entry->domain, machine_node_index(m, (unsigned)cpu->node)) : 0;
+                int r = entry ? learn(map, entry->domain, (unsigned)cpu->node) : 0;
                 if (r < 0)
                         return r;
         }
@@ -63,14 +63,15 @@ static int learn_from_cpus(struct domain_map *map, const struct mpart_machine *m
 }
 
 /* Hot-plug room is not evidence: memory added later belongs to the node that its ACPI device names. */
-static int learn_from_memory(struct domain_map *map, const struct mpart_ranges *certain)
+static int learn_from_memory(
+                struct domain_map *map, const struct mpart_machine *m, const struct mpart_ranges *certain)
 {
         for (size_t i = 0; i < map->srat->n_memory; i++) {
                 const struct srat_memory *entry = &map->srat->memory[i];
                 for (size_t node = 0; node < map->n_nodes && !entry->hotplug; node++) {
                         if (!mpart_ranges_intersects(&certain[node], entry->start, entry->size))
                                 continue;
-                        int r = learn(map, entry->domain, node);
+                        int r = learn(map, entry->domain, m->nodes[node].id);
                         if (r < 0)
                                 return r;
                 }
@@ -86,45 +87,56 @@ static void conclude_by_order(struct domain_map *map, const struct mpart_machine
         for (size_t i = 0; i < map->srat->n_domains; i++) {
                 if (map->nodes[i] == UNKNOWN)
                         continue;
-                if (m->nodes[map->nodes[i]].id != i)
+                if (map->nodes[i] != (int)i)
                         return;
                 n_known++;
         }
-        for (size_t i = 0; i < map->srat->n_domains && n_known > 0; i++) {
-                size_t node = machine_node_index(m, (unsigned)i);
-                if (map->nodes[i] == UNKNOWN && node != SIZE_MAX)
-                        map->nodes[i] = (int)node;
-        }
+        for (size_t i = 0; i < map->srat->n_domains && n_known > 0; i++)
+                if (map->nodes[i] == UNKNOWN && machine_node_index(m, (unsigned)i) != SIZE_MAX)
+                        map->nodes[i] = (int)i;
 }
 
-/* One domain left and one node left: they belong together. A single node has all of them. */
-static void conclude_by_elimination(struct domain_map *map)
+static bool is_taken(const struct domain_map *map, unsigned node)
 {
-        size_t n_unknown = 0, n_free = 0, domain = 0, node = 0;
         for (size_t i = 0; i < map->srat->n_domains; i++)
-                if (map->nodes[i] == UNKNOWN) {
-                        n_unknown++;
-                        domain = i;
-                }
-        for (size_t n = 0; n < map->n_nodes; n++) {
-                bool taken = false;
-                for (size_t i = 0; i < map->srat->n_domains && !taken; i++)
-                        taken = map->nodes[i] == (int)n;
-                if (!taken) {
+                if (map->nodes[i] == (int)node)
+                        return true;
+        return false;
+}
+
+/* One domain left and one node left: they belong together. A single node has all of them. Nodes that
+ * domain_nodes_add() put there do not count: nothing but the order speaks for them. */
+static void conclude_by_elimination(
+                struct domain_map *map, const struct mpart_machine *m, const struct mpart_ranges *certain)
+{
+        size_t n_unknown = 0, n_free = 0, n_real = 0;
+        unsigned free_node = 0, real_node = 0;
+        for (size_t i = 0; i < map->srat->n_domains; i++)
+                n_unknown += map->nodes[i] == UNKNOWN;
+        for (size_t i = 0; i < m->n_nodes; i++) {
+                unsigned id = m->nodes[i].id;
+                if (mpart_cpuset_is_empty(&m->nodes[i].cpus) && certain[i].n == 0)
+                        continue;
+                n_real++;
+                real_node = id;
+                if (!is_taken(map, id)) {
                         n_free++;
-                        node = n;
+                        free_node = id;
                 }
         }
-        if (map->n_nodes == 1)
-                for (size_t i = 0; i < map->srat->n_domains; i++)
-                        map->nodes[i] = 0;
-        else if (n_unknown == 1 && n_free == 1)
-                map->nodes[domain] = (int)node;
+        for (size_t i = 0; i < map->srat->n_domains; i++) {
+                if (map->nodes[i] != UNKNOWN)
+                        continue;
+                if (n_real == 1)
+                        map->nodes[i] = (int)real_node;
+                else if (n_unknown == 1 && n_free == 1)
+                        map->nodes[i] = (int)free_node;
+        }
 }
 
 struct piece {
         uint64_t start, end;
-        int node;
+        int node; /* index in m->nodes, or UNKNOWN */
 };
 
 static int compare_pieces(const void *a, const void *b)
@@ -179,7 +191,7 @@ static int remove_overlaps(struct domain_map *map, const struct piece *pieces, s
         return 0;
 }
 
-static int collect_memory(struct domain_map *map)
+static int collect_memory(struct domain_map *map, const struct mpart_machine *m)
 {
         size_t n = map->srat->n_memory;
         if (n == 0)
@@ -189,8 +201,10 @@ static int collect_memory(struct domain_map *map)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++) {
                 const struct srat_memory *entry = &map->srat->memory[i];
+                int id = map->nodes[domain_index(map->srat, entry->domain)];
+                size_t node = id == UNKNOWN ? SIZE_MAX : machine_node_index(m, (unsigned)id);
                 pieces[i] = (struct piece){ entry->start, entry->start + entry->size,
-                        map->nodes[domain_index(map->srat, entry->domain)] };
+                        node == SIZE_MAX ? UNKNOWN : (int)node };
         }
         qsort(pieces, n, sizeof(*pieces), compare_pieces);
         int r = add_pieces(map, pieces, n);
@@ -201,25 +215,63 @@ int domain_map_make(const struct srat *srat, const struct mpart_machine *m,
                 const struct mpart_ranges *certain, struct domain_map *ret)
 {
         _cleanup_(domain_map_free) struct domain_map map = { .srat = srat, .n_nodes = m->n_nodes };
-        map.nodes = calloc(srat->n_domains + 1, sizeof(*map.nodes));
-        map.memory = calloc(m->n_nodes + 1, sizeof(*map.memory));
-        if (!map.nodes || !map.memory)
-                return -ENOMEM;
+        int r = new_array(&map.nodes, srat->n_domains, sizeof(*map.nodes));
+        if (r == 0)
+                r = new_array(&map.memory, m->n_nodes, sizeof(*map.memory));
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < srat->n_domains; i++)
                 map.nodes[i] = UNKNOWN;
 
-        int r = learn_from_cpus(&map, m);
+        r = learn_from_cpus(&map, m);
         if (r < 0)
                 return r;
-        r = learn_from_memory(&map, certain);
+        r = learn_from_memory(&map, m, certain);
         if (r < 0)
                 return r;
         conclude_by_order(&map, m);
-        conclude_by_elimination(&map);
-        r = collect_memory(&map);
+        conclude_by_elimination(&map, m, certain);
+        r = collect_memory(&map, m);
         if (r < 0)
                 return r;
         *ret = map;
         map = (struct domain_map){ 0 };
+        return 0;
+}
+
+size_t domain_of_node(const struct domain_map *map, unsigned id)
+{
+        size_t found = SIZE_MAX;
+        for (size_t i = 0; map->nodes && i < map->srat->n_domains; i++) {
+                if (map->nodes[i] != (int)id)
+                        continue;
+                if (found != SIZE_MAX)
+                        return SIZE_MAX;
+                found = i;
+        }
+        return found;
+}
+
+static int compare_nodes(const void *a, const void *b)
+{
+        unsigned x = ((const struct mpart_node *)a)->id, y = ((const struct mpart_node *)b)->id;
+        return x < y ? -1 : x > y;
+}
+
+int domain_nodes_add(const struct srat *srat, const struct mpart_ranges *withheld, struct mpart_machine *m)
+{
+        for (size_t i = 0; i < srat->n_memory; i++) {
+                const struct srat_memory *entry = &srat->memory[i];
+                size_t id = domain_index(srat, entry->domain);
+                if (id >= MPART_CPU_LIMIT || machine_node_index(m, (unsigned)id) != SIZE_MAX ||
+                                !mpart_ranges_intersects(withheld, entry->start, entry->size))
+                        continue;
+                struct mpart_node *nodes = reallocarray(m->nodes, m->n_nodes + 1, sizeof(*nodes));
+                if (!nodes)
+                        return -ENOMEM;
+                m->nodes = nodes;
+                nodes[m->n_nodes++] = (struct mpart_node){ .id = (unsigned)id };
+                qsort(nodes, m->n_nodes, sizeof(*nodes), compare_nodes);
+        }
         return 0;
 }

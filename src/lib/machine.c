@@ -2,10 +2,11 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "cmdline-words.h"
+#include "distances.h"
 #include "firmware-map.h"
 #include "fs.h"
 #include "iomem.h"
-#include "marker.h"
 #include "node-memory.h"
 #include "reader.h"
 
@@ -19,12 +20,13 @@ struct reading {
         int root;
         bool look; /* content with what an ordinary user sees */
         bool x86_64_certain;
-        struct iomem iomem; /* no RAM: the memory map is not known */
-        struct marker marker;
+        struct iomem iomem;               /* no RAM: the memory map is not known */
+        struct mpart_ranges ours;         /* what the command line withholds for a plan of ours */
         struct mpart_ranges firmware_ram; /* as told; empty: no map */
         struct memory_blocks blocks;
         struct zoneinfo zones;
         struct srat srat;
+        struct domain_map domains;
         char *srat_data;
         size_t srat_size;
         struct mpart_error *e;
@@ -35,10 +37,11 @@ static void reading_free(struct reading *s)
         mpart_machine_free(s->m);
         close_fd(&s->root);
         iomem_free(&s->iomem);
-        marker_free(&s->marker);
+        mpart_ranges_free(&s->ours);
         mpart_ranges_free(&s->firmware_ram);
         memory_blocks_free(&s->blocks);
         zoneinfo_free(&s->zones);
+        domain_map_free(&s->domains);
         srat_free(&s->srat);
         free(s->srat_data);
 }
@@ -89,19 +92,34 @@ static int read_iomem(struct reading *s)
         return r < 0 ? forbid(s, r, "%s", e.text) : 0;
 }
 
+/* The marker's own terms, less what somebody else withholds as well. */
+static int take_terms(struct reading *s, const struct mpart_cmdline *c)
+{
+        if (!c->has_marker)
+                return 0;
+        int r = mpart_ranges_copy(&s->ours, &c->reserved);
+        return r < 0 ? r : mpart_ranges_remove_all(&s->ours, &c->foreign);
+}
+
 static int read_cmdline(struct reading *s)
 {
         _cleanup_free_ char *text = NULL;
+        _cleanup_(mpart_cmdline_free) struct mpart_cmdline c = { 0 };
+        struct mpart_error e = MPART_ERROR_INIT;
         int r = read_line_at(s->root, "proc/cmdline", &text);
         if (r < 0)
                 return r == -ENOMEM ? r : 0;
-        r = consoles_parse(text, s->m);
+        r = mpart_cmdline_parse(text, &c, &e);
+        if (r < 0)
+                return r == -ENOMEM ? r : machine_note(s->m, "proc/cmdline is not used: %s", e.text);
+        r = take_terms(s, &c);
         if (r == 0)
-                r = marker_parse(text, &s->marker);
-        if (r == 0 && s->marker.present && !s->marker.valid)
-                r = machine_note(s->m, "the running command line has mpart.plan= but the memmap= terms "
-                                       "behind it were "
-                                       "changed: what they withhold counts as somebody else's");
+                r = mpart_cpuset_copy(&s->m->consoles, &c.consoles);
+        if (r == 0 && !c.has_marker && strstr(text, MARKER_PREFIX))
+                r = machine_note(s->m, "the running command line has " MARKER_PREFIX
+                                       " but the memmap= terms behind it were changed: what they withhold "
+                                       "counts as "
+                                       "somebody else's");
         return r;
 }
 
@@ -116,7 +134,7 @@ static int find_withheld(struct reading *s)
         if (s->iomem.ram.n == 0)
                 return 0;
 
-        r = mpart_ranges_copy(&m->withheld, has_map ? &s->firmware_ram : &s->marker.ours);
+        r = mpart_ranges_copy(&m->withheld, has_map ? &s->firmware_ram : &s->ours);
         if (r == 0)
                 r = ram_trim(&m->withheld);
         if (r == 0)
@@ -124,7 +142,7 @@ static int find_withheld(struct reading *s)
         if (r == 0)
                 r = mpart_ranges_copy(&m->withheld_ours, &m->withheld);
         if (r == 0)
-                r = mpart_ranges_and(&m->withheld_ours, &s->marker.ours);
+                r = mpart_ranges_and(&m->withheld_ours, &s->ours);
         if (r == 0)
                 r = mpart_ranges_remove_all(&m->withheld, &m->withheld_ours);
         if (r < 0)
@@ -194,7 +212,7 @@ static int read_memory(struct reading *s)
                 .srat = s->srat.n_domains ? &s->srat : NULL,
                 .zones = s->zones.n ? &s->zones : NULL,
         };
-        r = node_memory_assign(s->m, &facts);
+        r = node_memory_assign(s->m, &facts, &s->domains);
         return r < 0 ? r : collect_ram(s);
 }
 
@@ -265,7 +283,7 @@ static int read_all(struct reading *s)
         if (r < 0)
                 return r;
         drop_empty_nodes(s);
-        r = distances_read(s->root, s->m);
+        r = distances_read(s->root, s->m, &s->domains);
         if (r == 0)
                 r = pci_read(s->root, s->path, s->m);
         if (r == 0)
@@ -295,8 +313,7 @@ static int read_machine(const char *path, bool look, struct mpart_machine **ret,
         if (s.root < 0)
                 return mpart_error_set(e, s.root, "%s: cannot be opened as the root of a machine: %s", path,
                                 strerror(-s.root));
-        s.m = calloc(1, sizeof(*s.m));
-        if (!s.m)
+        if (new_array(&s.m, 1, sizeof(*s.m)) < 0)
                 return mpart_error_set(e, -ENOMEM, "%s: out of memory", path);
         s.m->live = is_live(path);
 

@@ -185,12 +185,12 @@ static int list_nodes(int root, struct mpart_machine *m)
 
 static int invent_node(struct mpart_machine *m)
 {
-        m->nodes = calloc(1, sizeof(*m->nodes));
-        if (!m->nodes)
-                return -ENOMEM;
+        int r = new_array(&m->nodes, 1, sizeof(*m->nodes));
+        if (r < 0)
+                return r;
         m->n_nodes = 1;
         for (size_t i = 0; i < m->n_cpus; i++) {
-                int r = claim_cpu(m, m->nodes, m->cpus[i].id);
+                r = claim_cpu(m, m->nodes, m->cpus[i].id);
                 if (r < 0)
                         return r;
         }

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "domains.h"
 #include "fs.h"
 #include "iomem.h"
 #include "node-memory.h"
@@ -320,12 +319,20 @@ static int share_out(struct assignment *a)
         return r < 0 ? r : note_unclaimed(a);
 }
 
-int node_memory_assign(struct mpart_machine *m, const struct memory_facts *f)
+int node_memory_assign(struct mpart_machine *m, const struct memory_facts *f, struct domain_map *ret_map)
 {
+        int r = f->srat ? domain_nodes_add(f->srat, &m->withheld_ours, m) : 0;
+        if (r < 0)
+                return r;
         _cleanup_(assignment_free) struct assignment a = { .m = m, .f = f };
-        a.certain = calloc(m->n_nodes + 1, sizeof(*a.certain));
-        a.split = calloc(m->n_nodes + 1, sizeof(*a.split));
-        if (!a.certain || !a.split)
-                return -ENOMEM;
-        return share_out(&a);
+        r = new_array(&a.certain, m->n_nodes, sizeof(*a.certain));
+        if (r == 0)
+                r = new_array(&a.split, m->n_nodes, sizeof(*a.split));
+        if (r == 0)
+                r = share_out(&a);
+        if (r < 0)
+                return r;
+        *ret_map = a.map;
+        a.map = (struct domain_map){ 0 };
+        return 0;
 }

@@ -28,6 +28,15 @@ int machine_note(struct mpart_machine *m, const char *format, ...)
         return 0;
 }
 
+int new_array(void *ret, size_t n, size_t size)
+{
+        void *array = calloc(MAX(n, (size_t)1), size);
+        if (!array)
+                return -ENOMEM;
+        *(void **)ret = array;
+        return 0;
+}
+
 bool name_number(const char *name, const char *prefix, uint64_t limit, uint64_t *ret)
 {
         const char *digits = startswith(name, prefix);

@@ -10,6 +10,9 @@
 /* Adds one sentence to the notes. 0 or -ENOMEM. */
 int machine_note(struct mpart_machine *m, const char *format, ...) _printf_(2, 3);
 
+/* A cleared array of `n` elements, at least one, in *ret. 0 or -ENOMEM. */
+int new_array(void *ret, size_t n, size_t size);
+
 /* The decimal number N of a directory entry "<prefix>N" below `limit`; false for every other name. */
 bool name_number(const char *name, const char *prefix, uint64_t limit, uint64_t *ret);
 
@@ -28,12 +31,9 @@ struct mpart_cpu *machine_cpu(struct mpart_machine *m, unsigned id);
 
 /* Index in m->nodes, or SIZE_MAX. */
 size_t machine_node_index(const struct mpart_machine *m, unsigned id);
-/* Fills distance[] once the list of nodes is final. */
-int distances_read(int root, struct mpart_machine *m);
 
 int pci_read(int root, const char *root_path, struct mpart_machine *m);
 int uarts_read(int root, struct mpart_machine *m);
-int consoles_parse(const char *cmdline, struct mpart_machine *m);
 enum mpart_apic_mode apic_mode_read(int root);
 
 /* Compares the live machine with what libnuma sees; every difference becomes a note. */

@@ -152,3 +152,37 @@ static inline struct mpart_shared_ring_place mpart_shared_ring_place(enum mpart_
                 data[ring][1],
         };
 }
+
+/* Records of the control rings: struct mpart_control, then bytes. A job is one command; the daemon numbers
+ * them from 1. Numbers that make no sense are ignored by both sides.
+ *
+ * Flow: a side sends at most MPART_EXEC_WINDOW bytes of a stream beyond what the other has said to be used
+ * (MPART_DOWN_USED, MPART_UP_USED); whoever sends more loses the job. */
+enum mpart_control_type {
+        MPART_DOWN_EXEC = 1, /* value: MPART_EXEC_*; bytes: struct mpart_exec and its strings */
+        MPART_DOWN_INPUT,    /* bytes: standard input; none: its end */
+        MPART_DOWN_SIGNAL,   /* value: number */
+        MPART_DOWN_SIZE,  /* value: columns << 16 | rows; job 0: the console's, which also wants its shell */
+        MPART_DOWN_USED,  /* value: bytes of output used, MPART_STREAM_ERROR or-ed in for standard error */
+        MPART_DOWN_CLOSE, /* the caller has gone: the job ends by SIGHUP */
+
+        MPART_UP_OUTPUT = 0x101, /* value: 0 or MPART_STREAM_ERROR; bytes; none: its end */
+        MPART_UP_USED,           /* value: bytes of input used */
+        MPART_UP_EXIT,           /* value: wait status (wait(2)); the job's last record */
+        MPART_UP_ERROR,          /* value: errno; bytes: a sentence. The job's last record, it never began */
+};
+#define MPART_STREAM_ERROR 0x80000000U
+#define MPART_EXEC_WINDOW 65536U
+#define MPART_EXEC_CHUNK 16384U /* most bytes of a stream in one record */
+#define MPART_EXEC_JOBS 16U     /* at the same time */
+#define MPART_EXEC_TTY 1U       /* a terminal: standard error goes with standard output */
+
+struct mpart_control {
+        uint32_t job, value;
+};
+/* Behind it: the words of the command, then of the environment, then the working directory ("" for none),
+ * each with its NUL. */
+struct mpart_exec {
+        uint32_t n_words, n_environment;
+        uint16_t rows, columns; /* of the terminal; 0: not known */
+};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Serial ports with a legacy address, and which of them the running kernel has its console on. */
+/* Serial ports with a legacy address. */
 #include <ctype.h>
 #include <errno.h>
 
@@ -73,24 +73,4 @@ int uarts_read(int root, struct mpart_machine *m)
         }
         free_names(names, n);
         return r;
-}
-
-int consoles_parse(const char *cmdline, struct mpart_machine *m)
-{
-        for (const char *p = cmdline; *p;) {
-                p += strspn(p, " \t\n");
-                const char *digits = startswith(p, "console=ttyS");
-                if (digits && isdigit((unsigned char)*digits)) {
-                        errno = 0;
-                        unsigned long number = strtoul(digits, NULL, 10);
-                        int r = errno ? 0
-                                      : mpart_cpuset_add(&m->consoles,
-                                                        (unsigned)MIN(number,
-                                                                        (unsigned long)MPART_CPU_LIMIT));
-                        if (r == -ENOMEM)
-                                return r;
-                }
-                p += strcspn(p, " \t\n");
-        }
-        return 0;
 }

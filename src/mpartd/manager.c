@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -67,6 +68,7 @@ static void drop_kernels(struct manager *m)
 /* Takes over `plan`; the kernels of the old one are gone. */
 static int adopt_plan(struct manager *m, struct mpart_plan *plan)
 {
+        assert(plan);
         struct kernel **kernels = calloc(plan->n_kernels, sizeof(*kernels));
         int r = kernels ? 0 : -ENOMEM;
         for (size_t i = 0; r == 0 && i < plan->n_kernels; i++)

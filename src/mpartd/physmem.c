@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -115,6 +116,7 @@ int physmem_write(const struct physmem *mem, const struct claim *c, uint64_t add
         int r = physmem_map(mem, c, address, size, true, &map, e);
         if (r < 0)
                 return r;
+        assert(map.data);
         memcpy(map.data, data, data_size);
         memset((char *)map.data + data_size, 0, size - data_size);
         physmem_unmap(&map);
@@ -141,6 +143,7 @@ int physmem_fill(const struct physmem *mem, const struct claim *c, uint64_t addr
         int r = physmem_map(mem, c, address, size, true, &map, e);
         if (r < 0)
                 return r;
+        assert(map.data);
         r = read_exactly(fd, map.data, data_size);
         memset((char *)map.data + data_size, 0, size - data_size);
         physmem_unmap(&map);
