@@ -266,11 +266,10 @@ static int add_own_system(struct initrd_tree *t, const struct mpart_initrd_reque
                 r = add_ssh_server(t, e);
         if (r < 0)
                 return r;
-        const char *inittab = q->ssh_key ? "::sysinit:/etc/rc\n"
-                                           "::respawn:" DROPBEAR " -F -R -s\n"
-                                           "::respawn:-/bin/sh\n"
-                                         : "::sysinit:/etc/rc\n"
-                                           "::respawn:-/bin/sh\n";
+        /* Nobody gets a shell without being asked who he is: the console's comes from the agent, for those
+         * whom mpartd lets attach. */
+        const char *inittab = q->ssh_key ? "::sysinit:/etc/rc\n::respawn:" DROPBEAR " -F -R -s\n"
+                                         : "::sysinit:/etc/rc\n";
         return initrd_tree_add_text(t, "etc/inittab", S_IFREG | 0644, inittab) < 0 ? out_of_memory(e) : 0;
 }
 
