@@ -37,6 +37,7 @@ struct kernel {
         struct ledger *ledger;   /* NULL: nothing is taken */
         struct job *job;         /* NULL: nothing is going on */
         struct pending *boot_call, *stop_call;
+        struct kernel_talk *talk; /* with its agent; kernel-talk.h. NULL: it never ran */
 };
 
 struct kernel_boot_options {

@@ -8,6 +8,7 @@
 #include "kernel.h"
 
 struct cpu_monitor;
+struct net;
 
 struct manager {
         sd_event *event;
@@ -19,6 +20,7 @@ struct manager {
         char *runtime_directory; /* ledgers */
         struct native native;
         struct cpu_monitor *monitor;
+        struct net *net;
 
         struct mpart_machine *machine; /* NULL: cannot be read, machine_problem tells why */
         char *machine_problem;

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "macros.h"
 #include "native.h"
+#include "region.h"
 
 #define PAGE 4096U
 #define SCAN_CHUNK (64 * MiB) /* between looks at the cancel flag and the clock */
@@ -107,6 +108,9 @@ int native_load(struct native_boot *b, struct mpart_error *e)
         uint64_t start = now_ns();
         if (r == 0)
                 r = write_segments(b, false, e);
+        if (r == 0)
+                r = region_prepare(&b->native->mem, &b->claim, mpart_plan_kernel(b->plan, b->kernel),
+                                tsc_khz_since(b->native->tsc), &b->network, e);
         b->load_ns = now_ns() - start;
         return r;
 }

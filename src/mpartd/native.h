@@ -9,6 +9,7 @@
 #include "boot.h"
 #include "cpugate.h"
 #include "ledger.h"
+#include "shared-region.h"
 #include "tsc.h"
 #include "window.h"
 
@@ -29,6 +30,7 @@ struct native_boot {
         const struct mpart_plan *plan; /* unchanged while the boot lives */
         unsigned kernel;
         char *image_path, *initrd_path, *extra; /* initrd_path, extra: NULL for none */
+        struct mpart_shared_network network; /* what the secondary is told of its interface */
         const atomic_bool *cancel;
 
         struct claim claim;
