@@ -6,6 +6,7 @@ static const struct {
         const char *name;
         char letter;
 } option_table[_OPTION_MAX] = {
+        [OPTION_ADD] = { "add", 0 },
         [OPTION_ALIGNMENT] = { "alignment", 0 },
         [OPTION_CMDLINE] = { "cmdline", 0 },
         [OPTION_DIALECT] = { "dialect", 0 },
@@ -19,6 +20,8 @@ static const struct {
         [OPTION_JSON] = { "json", 'j' },
         [OPTION_KERNEL] = { "kernel", 0 },
         [OPTION_LINES] = { "lines", 'n' },
+        [OPTION_MODULE] = { "module", 0 },
+        [OPTION_NO_INITRD] = { "no-initrd", 0 },
         [OPTION_NO_WAIT] = { "no-wait", 0 },
         [OPTION_OUTPUT] = { "output", 'o' },
         [OPTION_PER_CORE] = { "per-core", 0 },
@@ -28,6 +31,8 @@ static const struct {
         [OPTION_ROOT] = { "root", 0 },
         [OPTION_SAVE] = { "save", 0 },
         [OPTION_SHARED] = { "shared", 0 },
+        [OPTION_SSH_KEY] = { "ssh-key", 0 },
+        [OPTION_WRAP] = { "wrap", 0 },
         [OPTION_YES] = { "yes", 'y' },
 };
 
@@ -67,7 +72,8 @@ static const struct verb_option apply_options[] = {
 };
 static const struct verb_option boot_options[] = {
         { OPTION_IMAGE, "FILE", "bzImage or vmlinux to boot (default: the primary's)" },
-        { OPTION_INITRD, "FILE", "ramdisk (default: none)" },
+        { OPTION_INITRD, "FILE", "ramdisk (default: one like \"mpartctl initrd create\" makes)" },
+        { OPTION_NO_INITRD, NULL, "boot without a ramdisk" },
         { OPTION_CMDLINE, "WORDS", "words to append to the planned command line" },
         { OPTION_NO_WAIT, NULL, "return once the boot has been accepted" },
 };
@@ -75,6 +81,16 @@ static const struct verb_option log_options[] = {
         { OPTION_FOLLOW, NULL, "go on with what the kernel writes, until it is stopped" },
         { OPTION_LINES, "LINES", "begin with the last LINES records" },
         { OPTION_JSON, NULL, "print each record as a JSON object in a line" },
+};
+static const struct verb_option initrd_options[] = {
+        { OPTION_OUTPUT, "FILE",
+                        "write it to FILE (default: initrd-VERSION.img here); .zst: zstd, .cpio: plain, "
+                        "else gzip" },
+        { OPTION_KERNEL, "VERSION", "kernel that the modules are for (default: the running one)" },
+        { OPTION_ADD, "PATH[:DEST]", "add a file, a program with its libraries, or a directory" },
+        { OPTION_MODULE, "NAME", "load this module at boot, after what it needs" },
+        { OPTION_SSH_KEY, "FILE", "let the owners of these public keys log in as root by ssh" },
+        { OPTION_WRAP, "FILE", "put the agent in front of this ramdisk, or tar archive of a root tree" },
 };
 static const struct verb_option list_options[] = {
         { OPTION_JSON, NULL, "print the kernels as JSON" },
@@ -109,6 +125,13 @@ const struct verb verbs[] = {
                         OPTIONS(apply_options),
                         .help = "start the primary again with the plan's parameters, through kexec",
                         .run = verb_apply },
+        { .name = "initrd",
+                        .operands = "create",
+                        .min_operands = 1,
+                        .max_operands = 1,
+                        OPTIONS(initrd_options),
+                        .help = "make a ramdisk with the agent in it",
+                        .run = verb_initrd },
         { .name = "boot",
                         .operands = "[kernel] ID|all",
                         .min_operands = 1,
@@ -163,6 +186,11 @@ const size_t n_verbs = ARRAY_SIZE(verbs);
 const char *option_name(enum option_id id)
 {
         return option_table[id].name;
+}
+
+bool option_is_repeatable(enum option_id id)
+{
+        return id == OPTION_ADD || id == OPTION_MODULE;
 }
 
 char option_letter(enum option_id id)

@@ -11,6 +11,7 @@
 #define CLI_USAGE 2 /* exit code of a command line that cannot be understood */
 
 enum option_id {
+        OPTION_ADD,
         OPTION_ALIGNMENT,
         OPTION_CMDLINE,
         OPTION_DIALECT,
@@ -24,6 +25,8 @@ enum option_id {
         OPTION_JSON,
         OPTION_KERNEL,
         OPTION_LINES,
+        OPTION_MODULE,
+        OPTION_NO_INITRD,
         OPTION_NO_WAIT,
         OPTION_OUTPUT,
         OPTION_PER_CORE,
@@ -33,12 +36,15 @@ enum option_id {
         OPTION_ROOT,
         OPTION_SAVE,
         OPTION_SHARED,
+        OPTION_SSH_KEY,
+        OPTION_WRAP,
         OPTION_YES,
         _OPTION_MAX,
         _OPTION_INVALID = -22,
 };
-const char *option_name(enum option_id id); /* "no-wait" */
-char option_letter(enum option_id id);      /* 'o', or 0 where there is none */
+const char *option_name(enum option_id id);   /* "no-wait" */
+bool option_is_repeatable(enum option_id id); /* may be given more than once */
+char option_letter(enum option_id id);        /* 'o', or 0 where there is none */
 
 /* An option as one verb takes it. Lower-case words in `argument` are its choices; FILE and DIR are completed
  * as such; NULL: takes none. */
@@ -66,11 +72,19 @@ extern const size_t n_verbs;
 const struct verb *verb_find(const char *name); /* NULL: no such verb */
 const struct verb_option *verb_find_option(const struct verb *verb, enum option_id id);
 
+struct option_value {
+        enum option_id id;
+        const char *text; /* borrowed from argv */
+};
+
 /* One parsed command line. */
 struct invocation {
         const struct verb *verb;
-        const char *value[_OPTION_MAX]; /* NULL: not given; "" for an option without argument */
-        char **operands;                /* borrowed from argv */
+        const char *value[_OPTION_MAX]; /* NULL: not given; "" for an option without argument; the first one
+                                         */
+        struct option_value *values;    /* every option, in the order given */
+        size_t n_values, capacity;
+        char **operands; /* borrowed from argv */
         size_t n_operands;
 };
 
@@ -81,6 +95,7 @@ int verb_completion(const struct invocation *c, struct mpart_error *e);
 int verb_dump(const struct invocation *c, struct mpart_error *e);
 int verb_export(const struct invocation *c, struct mpart_error *e);
 int verb_help(const struct invocation *c, struct mpart_error *e);
+int verb_initrd(const struct invocation *c, struct mpart_error *e);
 int verb_list(const struct invocation *c, struct mpart_error *e);
 int verb_log(const struct invocation *c, struct mpart_error *e);
 int verb_machine(const struct invocation *c, struct mpart_error *e);

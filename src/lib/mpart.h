@@ -6,6 +6,7 @@
 
 #include "boot.h"
 #include "cmdline.h"
+#include "initrd.h"
 #include "kmem.h"
 #include "machine.h"
 #include "plan.h"

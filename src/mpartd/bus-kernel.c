@@ -2,7 +2,9 @@
 /* Interface org.mpartd1.Kernel. */
 #include <errno.h>
 
+#include "bus-talk.h"
 #include "bus.h"
+#include "kernel-talk.h"
 #include "macros.h"
 #include "manager.h"
 
@@ -42,6 +44,8 @@ static const char *string_property(const struct kernel *k, const char *property)
                 return kernel_state_to_string(k->state);
         if (streq(property, "StateReason"))
                 return k->reason;
+        if (streq(property, "AgentState"))
+                return talk_state_to_string(kernel_talk_state(k));
         if (streq(property, "Backend"))
                 return bus_kernel_backend(k);
         return k->cmdline ? k->cmdline : k->planned->cmdline_linux; /* Cmdline */
@@ -109,10 +113,18 @@ const sd_bus_vtable bus_kernel_vtable[] = {
         SD_BUS_METHOD_WITH_NAMES("Dump", "h", SD_BUS_PARAM(file), "", , bus_inspect_dump, 0),
         SD_BUS_METHOD("CancelDump", "", "", bus_inspect_cancel_dump, 0),
         SD_BUS_SIGNAL_WITH_NAMES("DumpProgress", "tt", SD_BUS_PARAM(done) SD_BUS_PARAM(total), 0),
+        SD_BUS_METHOD_WITH_NAMES(
+                        "OpenConsole", "b", SD_BUS_PARAM(write), "h", SD_BUS_PARAM(fd), bus_open_console, 0),
+        SD_BUS_METHOD_WITH_NAMES("SetConsoleSize", "qq", SD_BUS_PARAM(rows) SD_BUS_PARAM(columns), "", ,
+                        bus_set_console_size, 0),
+        SD_BUS_METHOD_WITH_NAMES("Exec", "asa{sv}", SD_BUS_PARAM(argv) SD_BUS_PARAM(options), "hhhh",
+                        SD_BUS_PARAM(stdin) SD_BUS_PARAM(stdout) SD_BUS_PARAM(stderr) SD_BUS_PARAM(control),
+                        bus_exec, 0),
         PROPERTY("Id", "u", get_id),
         PROPERTY("Name", "s", get_string),
         PROPERTY("State", "s", get_string),
         PROPERTY("StateReason", "s", get_string),
+        PROPERTY("AgentState", "s", get_string),
         PROPERTY("Cpus", "s", get_cpus),
         PROPERTY("Memory", "a(ttu)", get_memory),
         PROPERTY("Pci", "as", get_pci),

@@ -98,6 +98,14 @@ void bus_kernel_changed(struct kernel *k)
                                                 "State", "StateReason", "Cmdline", "BootTimestamp", NULL));
 }
 
+void bus_kernel_agent_changed(struct kernel *k)
+{
+        _cleanup_free_ char *path = NULL;
+        if (k->manager->bus && bus_kernel_path(k->id, &path) == 0)
+                warn_unsent("PropertiesChanged", sd_bus_emit_properties_changed(k->manager->bus, path,
+                                                                 BUS_KERNEL_INTERFACE, "AgentState", NULL));
+}
+
 void bus_kernel_added(struct kernel *k)
 {
         _cleanup_free_ char *path = NULL;

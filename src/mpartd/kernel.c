@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include "bus.h"
+#include "kernel-talk.h"
 #include "kernel.h"
 #include "log.h"
 #include "macros.h"
 #include "manager.h"
+#include "net.h"
 
 static const char *const state_names[_KERNEL_STATE_MAX] = {
         [KERNEL_INACTIVE] = "inactive",
@@ -61,6 +63,7 @@ void kernel_free(struct kernel *k)
         job_free(k->job);
         pending_fail(k->boot_call, BUS_ERROR_FAILED, "mpartd ends");
         pending_fail(k->stop_call, BUS_ERROR_FAILED, "mpartd ends");
+        kernel_talk_free(k);
         ledger_free(k->ledger);
         free(k->reason);
         free(k->cmdline);
@@ -121,6 +124,22 @@ static void answer_stop(struct kernel *k, const char *error_name, const char *te
                 pending_succeed(call, k->id);
 }
 
+/* A kernel without a network is still a kernel. */
+static void start_services(struct kernel *k)
+{
+        struct mpart_error e = MPART_ERROR_INIT;
+        struct manager *m = k->manager;
+        kernel_talk_start(k);
+        if (net_start(m->net, &m->native.mem, m->plan, k->id, &e) < 0)
+                log_line((int)k->id, LOG_WARNING, "kernel %u has no network: %s", k->id, e.text);
+}
+
+static void stop_services(struct kernel *k)
+{
+        net_stop(k->manager->net, k->id);
+        kernel_talk_stop(k);
+}
+
 static void boot_is_running(struct kernel *k, const struct job *j)
 {
         const struct job_times *t = &j->times;
@@ -131,6 +150,7 @@ static void boot_is_running(struct kernel *k, const struct job *j)
                         (uint64_t)(j->boot.load_bytes / KiB), (double)j->boot.load_ns / 1e6,
                         (double)t->start / 1e6, (double)t->run / 1e6);
         set_state(k, KERNEL_RUNNING, "%s", "");
+        start_services(k);
 }
 
 static void boot_has_failed(struct kernel *k, const struct job *j)
@@ -216,6 +236,8 @@ static const char *why_not_bootable(const struct kernel *k, const char **error_n
                 return k->state == KERNEL_STOPPING ? "it is stopping" : "it is booting already";
         if (k->state == KERNEL_RUNNING)
                 return "it runs already; stop it first";
+        if (k->state == KERNEL_STOPPING)
+                return "it is stopping";
         if (k->ledger)
                 return "not all that it had taken was given back; stop it first";
         *error_name = BUS_ERROR_REFUSED;
@@ -239,6 +261,7 @@ static int prepare_job(struct kernel *k, const struct kernel_boot_options *o, st
         };
         if (!b->image_path || (o->initrd && !b->initrd_path) || (o->cmdline && !b->extra))
                 return -ENOMEM;
+        net_describe(k->manager->net, k->id, &b->network);
         return ledger_new(k->manager->runtime_directory, k->id, k->manager->plan->digest, &k->ledger);
 }
 
@@ -271,11 +294,22 @@ static int start_giving_back(struct kernel *k)
         struct native_boot b = {
                 .native = &k->manager->native, .plan = k->manager->plan, .kernel = k->id, .initrd_fd = -1
         };
+        stop_services(k);
         int r = ledger_set_stage(k->ledger, LEDGER_STOPPING, NULL);
         if (r < 0)
                 log_line((int)k->id, LOG_WARNING, "%s: cannot be written: %s", k->ledger->path,
                                 strerror(-r));
         return job_start(k->manager->event, JOB_GIVE_BACK, &b, k->ledger, on_give_back_report, k, &k->job);
+}
+
+/* User space has ended, or nobody was there to end it. */
+static void stop_dead(struct kernel *k)
+{
+        int r = start_giving_back(k);
+        if (r < 0)
+                answer_stop(k, BUS_ERROR_FAILED, strerror(-r));
+        else if (k->state != KERNEL_STOPPING)
+                set_state(k, KERNEL_STOPPING, "%s", "");
 }
 
 void kernel_stop(struct kernel *k, struct pending *call)
@@ -294,11 +328,10 @@ void kernel_stop(struct kernel *k, struct pending *call)
                 job_cancel(k->job);
                 return;
         }
-        int r = start_giving_back(k);
-        if (r < 0)
-                answer_stop(k, BUS_ERROR_FAILED, strerror(-r));
-        else
+        if (kernel_talk_shutdown(k, stop_dead))
                 set_state(k, KERNEL_STOPPING, "%s", "");
+        else
+                stop_dead(k);
 }
 
 void kernel_lost_cpu(struct kernel *k, unsigned cpu)
@@ -343,6 +376,7 @@ void kernel_recover(struct kernel *k)
                 k->cmdline = l->cmdline && *l->cmdline ? strdup(l->cmdline) : NULL;
                 k->boot_timestamp = l->boot_timestamp;
                 set_state(k, KERNEL_RUNNING, "%s", "");
+                start_services(k);
                 return;
         }
         const char *stage = ledger_stage_to_string(l->stage);

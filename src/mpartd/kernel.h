@@ -38,6 +38,7 @@ struct kernel {
         bool clean;              /* no note of an earlier run can be in its memory */
         struct job *job;         /* NULL: nothing is going on */
         struct pending *boot_call, *stop_call;
+        struct kernel_talk *talk; /* with its agent; kernel-talk.h. NULL: it never ran */
 };
 
 struct kernel_boot_options {

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "macros.h"
 #include "manager.h"
+#include "net.h"
 
 #define PLAN_LIMIT (64 * MiB)
 
@@ -80,6 +81,7 @@ static int adopt_plan(struct manager *m, struct mpart_plan *plan)
                 return r;
         }
         drop_kernels(m);
+        net_free(m->net);
         mpart_plan_free(m->plan);
         m->plan = plan;
         m->kernels = kernels;
@@ -181,8 +183,12 @@ int manager_new(const char *root_path, sd_event *event, struct manager **ret, st
         if (m->root < 0)
                 return mpart_error_set(e, m->root, "%s: %s", root_path, strerror(-m->root));
         int r = native_init(&m->native, m->root);
+        if (r == 0)
+                r = net_new(m->root, m->runtime_directory, &m->net);
         if (r < 0)
                 return mpart_error_set(e, r, "%s", strerror(-r));
+        if (*net_problem(m->net))
+                log_error("kernels get no network: %s", net_problem(m->net));
         read_machine(m);
         load_plan(m);
         *ret = TAKE_PTR(m);
@@ -203,6 +209,7 @@ void manager_recover(struct manager *m)
                 kernel_recover(m->kernels[i]);
         if (!m->live)
                 return;
+        net_tidy(m->net);
         int r = cpu_monitor_new(m->event, on_cpu_online, m, &m->monitor);
         if (r < 0)
                 log_warning("CPUs that come online by another hand will go unnoticed: %s", strerror(-r));

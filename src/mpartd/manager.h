@@ -9,6 +9,7 @@
 
 struct cpu_monitor;
 struct inspection;
+struct net;
 
 struct manager {
         sd_event *event;
@@ -21,6 +22,7 @@ struct manager {
         struct native native;
         struct cpu_monitor *monitor;
         struct inspection *inspections; /* bus-inspect.c: logs and dumps being read */
+        struct net *net;
 
         struct mpart_machine *machine; /* NULL: cannot be read, machine_problem tells why */
         char *machine_problem;
