@@ -68,6 +68,9 @@ void bus_manager_free(struct bus_manager *m);
 struct bus_boot_options {
         const char *image, *initrd; /* absolute paths; NULL: the daemon's default */
         const char *cmdline;        /* words to append, or NULL */
+        const char *on_crash, *on_hang, *on_reboot,
+                        *on_poweroff; /* stop, restart, preserve; NULL: default */
+        bool no_dump;
 };
 int bus_boot(struct sd_bus *bus, unsigned id, const struct bus_boot_options *o, struct mpart_error *e);
 /* The ids whose boot was accepted; the caller frees *ret. */

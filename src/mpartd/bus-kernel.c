@@ -10,15 +10,15 @@
 
 static int boot(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-        struct kernel_boot_options options;
+        struct boot_options options;
         int r = bus_read_boot_options(call, &options, error);
         if (r < 0)
                 return r;
         struct pending *p = pending_new(call, false);
-        if (!p)
-                return -ENOMEM;
-        kernel_boot(userdata, &options, p);
-        return 1;
+        if (p)
+                kernel_boot(userdata, &options, p);
+        boot_options_free(&options);
+        return p ? 1 : -ENOMEM;
 }
 
 static int stop(sd_bus_message *call, void *userdata, sd_bus_error *error)

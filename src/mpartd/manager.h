@@ -8,6 +8,7 @@
 #include "kernel.h"
 
 struct cpu_monitor;
+struct watch;
 struct inspection;
 struct net;
 
@@ -21,6 +22,7 @@ struct manager {
         char *runtime_directory; /* ledgers */
         struct native native;
         struct cpu_monitor *monitor;
+        struct watch *watch;            /* of the running kernels */
         struct inspection *inspections; /* bus-inspect.c: logs and dumps being read */
         struct net *net;
 
