@@ -125,10 +125,13 @@ void bus_kernel_removed(struct kernel *k)
 static int read_variant(
                 sd_bus_message *call, const char *key, const char *type, void *ret, sd_bus_error *error)
 {
-        int r = sd_bus_message_read(call, "v", type, ret);
-        return r < 0 ? sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                       "option \"%s\" must be of type %s", key, type)
-                     : 0;
+        const char *name = streq(type, "s")   ? "a string"
+                           : streq(type, "b") ? "a boolean"
+                                              : "a 32-bit number";
+        if (sd_bus_message_read(call, "v", type, ret) < 0)
+                return sd_bus_error_setf(
+                                error, SD_BUS_ERROR_INVALID_ARGS, "option \"%s\" must be %s", key, name);
+        return 0;
 }
 
 static int read_option(sd_bus_message *call, const char *key, struct boot_options *o, sd_bus_error *error)

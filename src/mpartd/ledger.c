@@ -222,6 +222,10 @@ static int from_json(const cJSON *o, struct ledger *l, struct mpart_error *e)
                 return mpart_error_set(e, -EINVAL, "kernel %u in stage \"%s\"?", (unsigned)kernel, stage);
         snprintf(l->digest, sizeof(l->digest), "%s", digest);
         l->cmdline = strdup(cmdline);
+        boot_options_free(&l->options);
+        r = boot_options_from_json(options, &l->options, e);
+        if (r < 0)
+                return r;
         size_t i = 0;
         cJSON_ArrayForEach (item, taken) {
                 r = entry_from_json(item, i++, l, e);
