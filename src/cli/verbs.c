@@ -79,7 +79,7 @@ static const struct verb_option initrd_options[] = {
         { OPTION_OUTPUT, "FILE",
                         "write it to FILE (default: initrd-VERSION.img here); .zst: zstd, .cpio: plain, "
                         "else gzip" },
-        { OPTION_KERNEL, "VERSION", "kernel that the modules are for (default: the running one)" },
+        { OPTION_KERNEL, "VERSION", "kernel that the modules are for (default: the running one); none: no modules" },
         { OPTION_ADD, "PATH[:DEST]", "add a file, a program with its libraries, or a directory" },
         { OPTION_MODULE, "NAME", "load this module at boot, after what it needs" },
         { OPTION_SSH_KEY, "FILE", "let the owners of these public keys log in as root by ssh" },
