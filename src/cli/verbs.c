@@ -10,6 +10,7 @@ static const struct {
         [OPTION_CMDLINE] = { "cmdline", 0 },
         [OPTION_DIALECT] = { "dialect", 0 },
         [OPTION_DRY_RUN] = { "dry-run", 'n' },
+        [OPTION_FOLLOW] = { "follow", 'f' },
         [OPTION_HELP] = { "help", 'h' },
         [OPTION_IMAGE] = { "image", 0 },
         [OPTION_IMAGE_SIZE] = { "image-size", 0 },
@@ -17,6 +18,7 @@ static const struct {
         [OPTION_INSTALL] = { "install", 0 },
         [OPTION_JSON] = { "json", 'j' },
         [OPTION_KERNEL] = { "kernel", 0 },
+        [OPTION_LOG] = { "log", 0 },
         [OPTION_NO_WAIT] = { "no-wait", 0 },
         [OPTION_OUTPUT] = { "output", 'o' },
         [OPTION_PER_CORE] = { "per-core", 0 },
@@ -26,6 +28,7 @@ static const struct {
         [OPTION_ROOT] = { "root", 0 },
         [OPTION_SAVE] = { "save", 0 },
         [OPTION_SHARED] = { "shared", 0 },
+        [OPTION_TTY] = { "tty", 't' },
         [OPTION_YES] = { "yes", 'y' },
 };
 
@@ -68,6 +71,13 @@ static const struct verb_option boot_options[] = {
         { OPTION_INITRD, "FILE", "ramdisk (default: none)" },
         { OPTION_CMDLINE, "WORDS", "words to append to the planned command line" },
         { OPTION_NO_WAIT, NULL, "return once the boot has been accepted" },
+};
+static const struct verb_option console_options[] = {
+        { OPTION_LOG, NULL, "print what the console said lately, and leave" },
+        { OPTION_FOLLOW, NULL, "print it, and what comes; type nothing" },
+};
+static const struct verb_option exec_options[] = {
+        { OPTION_TTY, NULL, "run the command on a terminal" },
 };
 static const struct verb_option list_options[] = {
         { OPTION_JSON, NULL, "print the kernels as JSON" },
@@ -115,6 +125,20 @@ const struct verb verbs[] = {
                         .max_operands = 2,
                         .help = "stop a kernel; its CPUs go back to the primary",
                         .run = verb_stop },
+        { .name = "console",
+                        .operands = "[kernel] ID",
+                        .min_operands = 1,
+                        .max_operands = 2,
+                        OPTIONS(console_options),
+                        .help = "attach the terminal to a kernel's console; Ctrl-] leaves",
+                        .run = verb_console },
+        { .name = "exec",
+                        .operands = "[kernel] ID -- COMMAND...",
+                        .min_operands = 2,
+                        .max_operands = SIZE_MAX,
+                        OPTIONS(exec_options),
+                        .help = "run a command in a kernel",
+                        .run = verb_exec },
         { .name = "list",
                         OPTIONS(list_options),
                         .help = "list the kernels of the saved plan",
