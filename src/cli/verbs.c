@@ -11,6 +11,7 @@ static const struct {
         [OPTION_CMDLINE] = { "cmdline", 0 },
         [OPTION_DIALECT] = { "dialect", 0 },
         [OPTION_DRY_RUN] = { "dry-run", 'n' },
+        [OPTION_FOLLOW] = { "follow", 'f' },
         [OPTION_HELP] = { "help", 'h' },
         [OPTION_IMAGE] = { "image", 0 },
         [OPTION_IMAGE_SIZE] = { "image-size", 0 },
@@ -18,6 +19,7 @@ static const struct {
         [OPTION_INSTALL] = { "install", 0 },
         [OPTION_JSON] = { "json", 'j' },
         [OPTION_KERNEL] = { "kernel", 0 },
+        [OPTION_LOG] = { "log", 0 },
         [OPTION_MODULE] = { "module", 0 },
         [OPTION_NO_INITRD] = { "no-initrd", 0 },
         [OPTION_NO_WAIT] = { "no-wait", 0 },
@@ -30,6 +32,7 @@ static const struct {
         [OPTION_SAVE] = { "save", 0 },
         [OPTION_SHARED] = { "shared", 0 },
         [OPTION_SSH_KEY] = { "ssh-key", 0 },
+        [OPTION_TTY] = { "tty", 't' },
         [OPTION_WRAP] = { "wrap", 0 },
         [OPTION_YES] = { "yes", 'y' },
 };
@@ -79,11 +82,19 @@ static const struct verb_option initrd_options[] = {
         { OPTION_OUTPUT, "FILE",
                         "write it to FILE (default: initrd-VERSION.img here); .zst: zstd, .cpio: plain, "
                         "else gzip" },
-        { OPTION_KERNEL, "VERSION", "kernel that the modules are for (default: the running one); none: no modules" },
+        { OPTION_KERNEL, "VERSION",
+                        "kernel that the modules are for (default: the running one); none: no modules" },
         { OPTION_ADD, "PATH[:DEST]", "add a file, a program with its libraries, or a directory" },
         { OPTION_MODULE, "NAME", "load this module at boot, after what it needs" },
         { OPTION_SSH_KEY, "FILE", "let the owners of these public keys log in as root by ssh" },
         { OPTION_WRAP, "FILE", "put the agent in front of this ramdisk, or tar archive of a root tree" },
+};
+static const struct verb_option console_options[] = {
+        { OPTION_LOG, NULL, "print what the console said lately, and leave" },
+        { OPTION_FOLLOW, NULL, "print it, and what comes; type nothing" },
+};
+static const struct verb_option exec_options[] = {
+        { OPTION_TTY, NULL, "run the command on a terminal" },
 };
 static const struct verb_option list_options[] = {
         { OPTION_JSON, NULL, "print the kernels as JSON" },
@@ -138,6 +149,20 @@ const struct verb verbs[] = {
                         .max_operands = 2,
                         .help = "stop a kernel; its CPUs go back to the primary",
                         .run = verb_stop },
+        { .name = "console",
+                        .operands = "[kernel] ID",
+                        .min_operands = 1,
+                        .max_operands = 2,
+                        OPTIONS(console_options),
+                        .help = "attach the terminal to a kernel's console; Ctrl-] leaves",
+                        .run = verb_console },
+        { .name = "exec",
+                        .operands = "[kernel] ID -- COMMAND...",
+                        .min_operands = 2,
+                        .max_operands = SIZE_MAX,
+                        OPTIONS(exec_options),
+                        .help = "run a command in a kernel",
+                        .run = verb_exec },
         { .name = "list",
                         OPTIONS(list_options),
                         .help = "list the kernels of the saved plan",

@@ -9,6 +9,8 @@
 #include "error.h"
 
 #define CLI_USAGE 2 /* exit code of a command line that cannot be understood */
+/* What a verb returns to end with another program's exit status and say nothing. */
+#define CLI_EXIT_STATUS(status) (0x100 | (int)(status))
 
 enum option_id {
         OPTION_ADD,
@@ -16,6 +18,7 @@ enum option_id {
         OPTION_CMDLINE,
         OPTION_DIALECT,
         OPTION_DRY_RUN,
+        OPTION_FOLLOW,
         OPTION_HELP,
         OPTION_IMAGE,
         OPTION_IMAGE_SIZE,
@@ -23,6 +26,7 @@ enum option_id {
         OPTION_INSTALL,
         OPTION_JSON,
         OPTION_KERNEL,
+        OPTION_LOG,
         OPTION_MODULE,
         OPTION_NO_INITRD,
         OPTION_NO_WAIT,
@@ -35,6 +39,7 @@ enum option_id {
         OPTION_SAVE,
         OPTION_SHARED,
         OPTION_SSH_KEY,
+        OPTION_TTY,
         OPTION_WRAP,
         OPTION_YES,
         _OPTION_MAX,
@@ -62,7 +67,7 @@ struct verb {
         size_t n_options;
         const char *help; /* one line, starts lower-case */
         bool hidden;      /* for the build, not for people */
-        /* 0; a negative errno with a sentence in *e; CLI_USAGE with one. */
+        /* 0; a negative errno with a sentence in *e; CLI_USAGE with one; CLI_EXIT_STATUS. */
         int (*run)(const struct invocation *c, struct mpart_error *e);
 };
 extern const struct verb verbs[];
@@ -90,6 +95,8 @@ int verb_apply(const struct invocation *c, struct mpart_error *e);
 int verb_boot(const struct invocation *c, struct mpart_error *e);
 int verb_cmdline(const struct invocation *c, struct mpart_error *e);
 int verb_completion(const struct invocation *c, struct mpart_error *e);
+int verb_console(const struct invocation *c, struct mpart_error *e);
+int verb_exec(const struct invocation *c, struct mpart_error *e);
 int verb_export(const struct invocation *c, struct mpart_error *e);
 int verb_help(const struct invocation *c, struct mpart_error *e);
 int verb_initrd(const struct invocation *c, struct mpart_error *e);

@@ -73,7 +73,7 @@ int region_prepare(const struct physmem *mem, const struct claim *c, const struc
                 unsigned tsc_khz, const struct mpart_shared_network *network, struct mpart_error *e)
 {
         struct physmem_map map = { 0 };
-        uint64_t generation;
+        uint64_t generation = 0;
         if (!is_usable(kernel))
                 return 0;
         int r = new_generation(&generation);

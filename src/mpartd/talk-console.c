@@ -180,7 +180,7 @@ static int find_place(const struct talk *t, bool writes, size_t *ret, struct mpa
 int talk_console(struct talk *t, bool writes, int *ret_fd, struct mpart_error *e)
 {
         int pair[2], size = 2 * TALK_CONSOLE_KEPT;
-        size_t place;
+        size_t place = 0;
         pthread_mutex_lock(&t->lock);
         int r = find_place(t, writes, &place, e);
         if (r == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
