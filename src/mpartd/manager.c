@@ -81,7 +81,6 @@ static int adopt_plan(struct manager *m, struct mpart_plan *plan)
                 return r;
         }
         drop_kernels(m);
-        net_free(m->net);
         mpart_plan_free(m->plan);
         m->plan = plan;
         m->kernels = kernels;
@@ -226,6 +225,7 @@ void manager_free(struct manager *m)
                 return;
         cpu_monitor_free(m->monitor);
         drop_kernels(m);
+        net_free(m->net);
         mpart_plan_free(m->plan);
         mpart_machine_free(m->machine);
         native_destroy(&m->native);
