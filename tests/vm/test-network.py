@@ -133,13 +133,6 @@ def daemon_restart(vm):
 
 
 @road.step
-def lost_process(vm):
-    """The secondary's process that carries frames is killed: another takes its place."""
-    vm.run(f"timeout 20 {remote(1, 'killall -9 mpart-net')} </dev/null")
-    wait_login(vm, 1)
-
-
-@road.step
 def panic(vm):
     """A panic in mid-transfer harms nobody else; the kernel boots again."""
     vm.send(remote(2, "'cat >/tmp/copy'") + " </tmp/sent")
