@@ -50,6 +50,8 @@ int main(int argc, char **argv)
                 r = flush_output(&e);
         if (r == 0)
                 return 0;
+        if (r >= CLI_EXIT_STATUS(0))
+                return r & 0xff;
 
         fflush(stdout);
         fprintf(stderr, "mpartctl: %s\n", *e.text ? e.text : strerror(r < 0 ? -r : EINVAL));

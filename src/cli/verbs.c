@@ -20,6 +20,7 @@ static const struct {
         [OPTION_JSON] = { "json", 'j' },
         [OPTION_KERNEL] = { "kernel", 0 },
         [OPTION_LINES] = { "lines", 'n' },
+        [OPTION_LOG] = { "log", 0 },
         [OPTION_MODULE] = { "module", 0 },
         [OPTION_NO_INITRD] = { "no-initrd", 0 },
         [OPTION_NO_DUMP] = { "no-dump", 0 },
@@ -37,6 +38,7 @@ static const struct {
         [OPTION_SAVE] = { "save", 0 },
         [OPTION_SHARED] = { "shared", 0 },
         [OPTION_SSH_KEY] = { "ssh-key", 0 },
+        [OPTION_TTY] = { "tty", 't' },
         [OPTION_WRAP] = { "wrap", 0 },
         [OPTION_YES] = { "yes", 'y' },
 };
@@ -96,11 +98,19 @@ static const struct verb_option initrd_options[] = {
         { OPTION_OUTPUT, "FILE",
                         "write it to FILE (default: initrd-VERSION.img here); .zst: zstd, .cpio: plain, "
                         "else gzip" },
-        { OPTION_KERNEL, "VERSION", "kernel that the modules are for (default: the running one)" },
+        { OPTION_KERNEL, "VERSION",
+                        "kernel that the modules are for (default: the running one); none: no modules" },
         { OPTION_ADD, "PATH[:DEST]", "add a file, a program with its libraries, or a directory" },
         { OPTION_MODULE, "NAME", "load this module at boot, after what it needs" },
         { OPTION_SSH_KEY, "FILE", "let the owners of these public keys log in as root by ssh" },
         { OPTION_WRAP, "FILE", "put the agent in front of this ramdisk, or tar archive of a root tree" },
+};
+static const struct verb_option console_options[] = {
+        { OPTION_LOG, NULL, "print what the console said lately, and leave" },
+        { OPTION_FOLLOW, NULL, "print it, and what comes; type nothing" },
+};
+static const struct verb_option exec_options[] = {
+        { OPTION_TTY, NULL, "run the command on a terminal" },
 };
 static const struct verb_option list_options[] = {
         { OPTION_JSON, NULL, "print the kernels as JSON" },
@@ -168,6 +178,20 @@ const struct verb verbs[] = {
                         .max_operands = 3,
                         .help = "write a kernel's memory to a file for crash and makedumpfile",
                         .run = verb_dump },
+        { .name = "console",
+                        .operands = "[kernel] ID",
+                        .min_operands = 1,
+                        .max_operands = 2,
+                        OPTIONS(console_options),
+                        .help = "attach the terminal to a kernel's console; Ctrl-] leaves",
+                        .run = verb_console },
+        { .name = "exec",
+                        .operands = "[kernel] ID -- COMMAND...",
+                        .min_operands = 2,
+                        .max_operands = SIZE_MAX,
+                        OPTIONS(exec_options),
+                        .help = "run a command in a kernel",
+                        .run = verb_exec },
         { .name = "list",
                         OPTIONS(list_options),
                         .help = "list the kernels of the saved plan",

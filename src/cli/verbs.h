@@ -9,6 +9,8 @@
 #include "error.h"
 
 #define CLI_USAGE 2 /* exit code of a command line that cannot be understood */
+/* What a verb returns to end with another program's exit status and say nothing. */
+#define CLI_EXIT_STATUS(status) (0x100 | (int)(status))
 
 enum option_id {
         OPTION_ADD,
@@ -25,6 +27,7 @@ enum option_id {
         OPTION_JSON,
         OPTION_KERNEL,
         OPTION_LINES,
+        OPTION_LOG,
         OPTION_MODULE,
         OPTION_NO_INITRD,
         OPTION_NO_DUMP,
@@ -42,6 +45,7 @@ enum option_id {
         OPTION_SAVE,
         OPTION_SHARED,
         OPTION_SSH_KEY,
+        OPTION_TTY,
         OPTION_WRAP,
         OPTION_YES,
         _OPTION_MAX,
@@ -69,7 +73,7 @@ struct verb {
         size_t n_options;
         const char *help; /* one line, starts lower-case */
         bool hidden;      /* for the build, not for people */
-        /* 0; a negative errno with a sentence in *e; CLI_USAGE with one. */
+        /* 0; a negative errno with a sentence in *e; CLI_USAGE with one; CLI_EXIT_STATUS. */
         int (*run)(const struct invocation *c, struct mpart_error *e);
 };
 extern const struct verb verbs[];
@@ -98,6 +102,8 @@ int verb_boot(const struct invocation *c, struct mpart_error *e);
 int verb_cmdline(const struct invocation *c, struct mpart_error *e);
 int verb_completion(const struct invocation *c, struct mpart_error *e);
 int verb_dump(const struct invocation *c, struct mpart_error *e);
+int verb_console(const struct invocation *c, struct mpart_error *e);
+int verb_exec(const struct invocation *c, struct mpart_error *e);
 int verb_export(const struct invocation *c, struct mpart_error *e);
 int verb_help(const struct invocation *c, struct mpart_error *e);
 int verb_initrd(const struct invocation *c, struct mpart_error *e);
