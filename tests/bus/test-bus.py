@@ -158,6 +158,19 @@ class Kernels(Case):
         self.assert_error(invalid, boot, dbus.UInt32(1), dbus.Dictionary({"image": dbus.UInt32(3)}, signature="sv"), says="string")
         self.assertEqual(self.property("State", "/org/mpartd1/kernel/1", KERNEL), "inactive")
 
+    def test_looking_inside(self):
+        def kernel(number):
+            return dbus.Interface(self.object(f"/org/mpartd1/kernel/{number}"), KERNEL)
+
+        wrong_state, invalid = "org.mpartd1.Error.WrongState", "org.freedesktop.DBus.Error.InvalidArgs"
+        self.assert_error(wrong_state, kernel(1).OpenLog, NO_OPTIONS, says="inactive")
+        self.assert_error(wrong_state, kernel(0).OpenLog, NO_OPTIONS, says="dmesg")
+        for options, says in ({"backwards": True}, "backwards"), ({"lines": True}, "lines"), ({"follow": "1"}, "follow"):
+            self.assert_error(invalid, kernel(1).OpenLog, dbus.Dictionary(options, signature="sv"), says=says)
+        with tempfile.TemporaryFile() as file:
+            self.assert_error(wrong_state, kernel(1).Dump, dbus.types.UnixFd(file.fileno()), says="inactive")
+        self.assert_error(wrong_state, kernel(1).CancelDump, says="not being dumped")
+
     def test_unknown_objects(self):
         for path in ("/org/mpartd1/kernel/4", "/org/mpartd1/kernel/01", "/org/mpartd1/kernel/x"):
             self.assert_error("org.freedesktop.DBus.Error.UnknownObject", self.property, "State", path, KERNEL)
