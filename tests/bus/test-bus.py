@@ -197,7 +197,8 @@ class Kernels(Case):
         self.assertEqual(busctl("call", "org.mpartd1", "/org/mpartd1", MANAGER, "GetPlan").returncode, 0)
         writes = [("/org/mpartd1", MANAGER, "SetPlan", "s", "{}"), ("/org/mpartd1", MANAGER, "Boot", "ua{sv}", "1", "0"),
                   ("/org/mpartd1", MANAGER, "Stop", "u", "1"), ("/org/mpartd1", MANAGER, "BootAll", "a{sv}", "0"),
-                  ("/org/mpartd1/kernel/1", KERNEL, "Boot", "a{sv}", "0"), ("/org/mpartd1/kernel/1", KERNEL, "Stop")]
+                  ("/org/mpartd1/kernel/1", KERNEL, "Boot", "a{sv}", "0"), ("/org/mpartd1/kernel/1", KERNEL, "Stop"),
+                  ("/org/mpartd1/kernel/1", KERNEL, "OpenLog", "a{sv}", "0"), ("/org/mpartd1/kernel/1", KERNEL, "CancelDump")]
         for words in writes:
             with self.subTest(words[2]):
                 refused = busctl("call", "org.mpartd1", *words)
