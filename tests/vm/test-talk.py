@@ -45,7 +45,8 @@ def execute(vm, kernel, command, timeout=60):
 def prepare(vm):
     """The primary starts with the plan."""
     vm.check("mpartctl plan --per-numa --save")
-    vm.restart("mpartctl apply --yes", 180)
+    vm.restart("mpartctl apply --yes", 300)
+    vm.settle(300)
 
 
 @road.step
