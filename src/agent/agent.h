@@ -48,11 +48,13 @@ struct agent {
         struct region region;
         struct console console;
         struct job jobs[MPART_EXEC_JOBS];
-        int proc;       /* descriptor of /proc: it may be moved away */
-        int own_pidns;  /* -1 without an init */
-        char **command; /* of the init; NULL: none, the agent is the init */
-        pid_t init;     /* 0: none, or ended */
-        pid_t start;    /* of the start script, 0: none */
+        int proc;                /* descriptor of /proc: it may be moved away */
+        int own_pidns;           /* -1 without an init */
+        char **command;          /* of the init; NULL: none, the agent is the init */
+        pid_t init;              /* 0: none, or ended */
+        pid_t start;             /* of the start script, 0: none */
+        pid_t net;               /* of the process that carries frames, 0: none */
+        uint64_t net_not_before; /* CLOCK_MONOTONIC, ns: when it may start again */
         bool is_pid1, stopping;
         uint64_t kill_at; /* CLOCK_MONOTONIC, ns; 0: nothing is being ended */
         bool over;        /* the state says why */
@@ -99,6 +101,11 @@ int init_mount(struct agent *a);
 int init_start(struct agent *a);
 void init_serve(struct agent *a, uint64_t now);
 void init_reaped(struct agent *a, pid_t pid, int status);
+
+/* net.c. Modules come first: the interface needs one. */
+void net_load_modules(void);
+void net_serve(struct agent *a, uint64_t now);
+void net_reaped(struct agent *a, pid_t pid);
 
 static inline void add_fd(struct agent *a, int fd, short events)
 {

@@ -53,6 +53,7 @@ static void reap(struct agent *a, uint64_t now)
                 console_reaped(a, pid, now);
                 exec_reaped(a, pid, status);
                 init_reaped(a, pid, status);
+                net_reaped(a, pid);
         }
 }
 
@@ -75,6 +76,7 @@ static void serve(struct agent *a, int signals)
                         reap(a, now);
                 region_beat(a, now);
                 init_serve(a, now);
+                net_serve(a, now);
                 moved |= console_serve(a, now);
                 moved |= exec_serve(a);
 
@@ -155,6 +157,7 @@ int main(int argc, char **argv)
                 return r < 0 ? 2 : 0;
         r = init_mount(&a);
         open_standard();
+        net_load_modules();
         if (r == 0)
                 r = region_open(&a);
         if (r < 0)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -67,6 +68,9 @@ void bus_manager_free(struct bus_manager *m);
 struct bus_boot_options {
         const char *image, *initrd; /* absolute paths; NULL: the daemon's default */
         const char *cmdline;        /* words to append, or NULL */
+        const char *on_crash, *on_hang, *on_reboot,
+                        *on_poweroff; /* stop, restart, preserve; NULL: default */
+        bool no_dump;
 };
 int bus_boot(struct sd_bus *bus, unsigned id, const struct bus_boot_options *o, struct mpart_error *e);
 /* The ids whose boot was accepted; the caller frees *ret. */
@@ -87,6 +91,23 @@ struct bus_exec {
 /* Standard input, output, error and control of the command (Exec in org.mpartd1.xml); the caller closes
  * them. */
 int bus_exec(struct sd_bus *bus, unsigned id, const struct bus_exec *x, int ret_fds[static 4],
+                struct mpart_error *e);
+
+struct bus_log_options {
+        bool follow, json;
+        uint64_t lines; /* 0: all */
+};
+/* The end of a pipe that the log comes out of. */
+int bus_open_log(struct sd_bus *bus, unsigned id, const struct bus_log_options *o, int *ret,
+                struct mpart_error *e);
+
+struct bus_dump_watch {
+        void (*progress)(void *data, uint64_t done, uint64_t total); /* bytes */
+        void *data;
+        const volatile sig_atomic_t *canceled; /* not 0: the dump is to end */
+};
+/* Returns when the dump is whole in `fd`, or has ended otherwise. */
+int bus_dump(struct sd_bus *bus, unsigned id, int fd, const struct bus_dump_watch *watch,
                 struct mpart_error *e);
 
 /* Changes of kernels' states, in order, as the daemon tells them. */

@@ -13,6 +13,7 @@
 #define CLI_EXIT_STATUS(status) (0x100 | (int)(status))
 
 enum option_id {
+        OPTION_ADD,
         OPTION_ALIGNMENT,
         OPTION_CMDLINE,
         OPTION_DIALECT,
@@ -26,7 +27,15 @@ enum option_id {
         OPTION_JSON,
         OPTION_KERNEL,
         OPTION_LOG,
+        OPTION_LINES,
+        OPTION_MODULE,
+        OPTION_NO_INITRD,
+        OPTION_NO_DUMP,
         OPTION_NO_WAIT,
+        OPTION_ON_CRASH,
+        OPTION_ON_HANG,
+        OPTION_ON_POWEROFF,
+        OPTION_ON_REBOOT,
         OPTION_OUTPUT,
         OPTION_PER_CORE,
         OPTION_PER_CPU,
@@ -36,12 +45,15 @@ enum option_id {
         OPTION_SAVE,
         OPTION_SHARED,
         OPTION_TTY,
+        OPTION_SSH_KEY,
+        OPTION_WRAP,
         OPTION_YES,
         _OPTION_MAX,
         _OPTION_INVALID = -22,
 };
-const char *option_name(enum option_id id); /* "no-wait" */
-char option_letter(enum option_id id);      /* 'o', or 0 where there is none */
+const char *option_name(enum option_id id);   /* "no-wait" */
+bool option_is_repeatable(enum option_id id); /* may be given more than once */
+char option_letter(enum option_id id);        /* 'o', or 0 where there is none */
 
 /* An option as one verb takes it. Lower-case words in `argument` are its choices; FILE and DIR are completed
  * as such; NULL: takes none. */
@@ -69,11 +81,19 @@ extern const size_t n_verbs;
 const struct verb *verb_find(const char *name); /* NULL: no such verb */
 const struct verb_option *verb_find_option(const struct verb *verb, enum option_id id);
 
+struct option_value {
+        enum option_id id;
+        const char *text; /* borrowed from argv */
+};
+
 /* One parsed command line. */
 struct invocation {
         const struct verb *verb;
-        const char *value[_OPTION_MAX]; /* NULL: not given; "" for an option without argument */
-        char **operands;                /* borrowed from argv */
+        const char *value[_OPTION_MAX]; /* NULL: not given; "" for an option without argument; the first one
+                                         */
+        struct option_value *values;    /* every option, in the order given */
+        size_t n_values, capacity;
+        char **operands; /* borrowed from argv */
         size_t n_operands;
 };
 
@@ -83,9 +103,12 @@ int verb_cmdline(const struct invocation *c, struct mpart_error *e);
 int verb_completion(const struct invocation *c, struct mpart_error *e);
 int verb_console(const struct invocation *c, struct mpart_error *e);
 int verb_exec(const struct invocation *c, struct mpart_error *e);
+int verb_dump(const struct invocation *c, struct mpart_error *e);
 int verb_export(const struct invocation *c, struct mpart_error *e);
 int verb_help(const struct invocation *c, struct mpart_error *e);
+int verb_initrd(const struct invocation *c, struct mpart_error *e);
 int verb_list(const struct invocation *c, struct mpart_error *e);
+int verb_log(const struct invocation *c, struct mpart_error *e);
 int verb_machine(const struct invocation *c, struct mpart_error *e);
 int verb_plan(const struct invocation *c, struct mpart_error *e);
 int verb_status(const struct invocation *c, struct mpart_error *e);

@@ -125,7 +125,7 @@ enum mpart_shared_ring {
         MPART_RING_CONSOLE_DOWN, /* bytes: what is typed */
         MPART_RING_CONTROL_UP,   /* records: enum mpart_control_type, MPART_UP_* */
         MPART_RING_CONTROL_DOWN, /* records: MPART_DOWN_* */
-        MPART_RING_NETWORK_UP,   /* records: one Ethernet frame each, type 0, no FCS */
+        MPART_RING_NETWORK_UP,   /* records: enum frame_type of src/basic/frames.h; Ethernet, no FCS */
         MPART_RING_NETWORK_DOWN,
         _MPART_RING_MAX,
 };

@@ -58,6 +58,7 @@ int ledger_new(const char *directory, unsigned kernel, const char *digest, struc
         if (!l || asprintf(&l->path, "%s/kernel-%u.json", directory, kernel) < 0)
                 return -ENOMEM;
         l->kernel = kernel;
+        boot_options_init(&l->options);
         snprintf(l->digest, sizeof(l->digest), "%s", digest);
         *ret = TAKE_PTR(l);
         return 0;
@@ -68,6 +69,7 @@ void ledger_free(struct ledger *l)
         if (!l)
                 return;
         free(l->path);
+        boot_options_free(&l->options);
         free(l->cmdline);
         free(l->taken);
         free(l);
@@ -98,6 +100,9 @@ static int to_json(const struct ledger *l, char **ret)
                         !cJSON_AddStringToObject(o, "digest", l->digest) ||
                         !cJSON_AddStringToObject(o, "stage", stage_names[l->stage]) ||
                         json_add_u64(o, "boot_timestamp", l->boot_timestamp) < 0 ||
+                        json_add_u64(o, "vmcoreinfo", l->vmcoreinfo) < 0 ||
+                        json_add_u64(o, "reset_address", l->reset_address) < 0 ||
+                        boot_options_to_json(&l->options, o) < 0 ||
                         !cJSON_AddStringToObject(o, "cmdline", l->cmdline ? l->cmdline : ""))
                 return -ENOMEM;
         cJSON *array = cJSON_AddArrayToObject(o, "taken");
@@ -191,7 +196,7 @@ static int entry_from_json(const cJSON *o, size_t index, struct ledger *l, struc
 static int from_json(const cJSON *o, struct ledger *l, struct mpart_error *e)
 {
         const char *format, *digest, *stage, *cmdline;
-        const cJSON *taken, *item;
+        const cJSON *taken, *item, *options;
         uint64_t version, kernel;
         const struct json_field fields[] = {
                 { "format", JSON_STRING, true, &format },
@@ -200,6 +205,9 @@ static int from_json(const cJSON *o, struct ledger *l, struct mpart_error *e)
                 { "digest", JSON_STRING, true, &digest },
                 { "stage", JSON_STRING, true, &stage },
                 { "boot_timestamp", JSON_U64, true, &l->boot_timestamp },
+                { "vmcoreinfo", JSON_U64, true, &l->vmcoreinfo },
+                { "reset_address", JSON_U64, true, &l->reset_address },
+                { "options", JSON_OBJECT, true, &options },
                 { "cmdline", JSON_STRING, true, &cmdline },
                 { "taken", JSON_ARRAY, true, &taken },
         };

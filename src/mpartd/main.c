@@ -69,8 +69,6 @@ static int serve(const char *root)
         int r = sd_event_default(&event);
         if (r >= 0)
                 r = add_signals(event);
-        if (r >= 0)
-                r = sd_event_set_watchdog(event, true);
         if (r < 0) {
                 log_error("the event loop cannot be set up: %s", strerror(-r));
                 return r;

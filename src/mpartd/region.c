@@ -70,7 +70,7 @@ static int new_generation(uint64_t *ret)
 }
 
 int region_prepare(const struct physmem *mem, const struct claim *c, const struct mpart_plan_kernel *kernel,
-                unsigned tsc_khz, struct mpart_error *e)
+                unsigned tsc_khz, const struct mpart_shared_network *network, struct mpart_error *e)
 {
         struct physmem_map map = { 0 };
         uint64_t generation = 0;
@@ -82,7 +82,7 @@ int region_prepare(const struct physmem *mem, const struct claim *c, const struc
         r = physmem_map(mem, c, kernel->shared.start, kernel->shared.size, true, &map, e);
         if (r < 0)
                 return mpart_error_prefix(e, r, "shared region");
-        region_fill(map.data, map.size, kernel->id, generation, NULL);
+        region_fill(map.data, map.size, kernel->id, generation, network);
         region_tell_time(map.data, tsc_khz);
         physmem_unmap(&map);
         return 0;

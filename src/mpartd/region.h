@@ -18,4 +18,4 @@ void region_tell_time(struct mpart_shared_header *h, unsigned tsc_khz);
 
 /* All of the above for a kernel about to be woken, with a new generation. */
 int region_prepare(const struct physmem *mem, const struct claim *c, const struct mpart_plan_kernel *kernel,
-                unsigned tsc_khz, struct mpart_error *e);
+                unsigned tsc_khz, const struct mpart_shared_network *network, struct mpart_error *e);
