@@ -124,37 +124,13 @@ def clock(vm):
         raise AssertionError(f"primary {a}, secondary {b}")
 
 
-TYPE = r"""
-import os, pty, select, sys, time
-pid, fd = pty.fork()
-if pid == 0:
-    os.execvp("mpartctl", ["mpartctl", "console", "1"])
-seen = b""
-def wait(text, seconds=20):
-    global seen
-    end = time.monotonic() + seconds
-    while text not in seen:
-        if time.monotonic() > end or not select.select([fd], [], [], seconds)[0]:
-            sys.exit(f"no {text!r} in {seen!r}")
-        try:
-            seen += os.read(fd, 4096)
-        except OSError:
-            sys.exit(f"hung up: {seen!r}")
-wait(b"Ctrl-]")
-os.write(fd, b"echo typed-$((6 * 7)); tty\n")
-wait(b"typed-42")
-wait(b"/dev/pts/")
-os.write(fd, b"\x1d")
-_, status = os.waitpid(pid, 0)
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
-
-
 @road.step
 def console(vm):
     """The console: typing through mpartctl on a terminal; Ctrl-] leaves."""
-    vm.put("/tmp/type.py", TYPE.encode())
-    vm.check("python3 /tmp/type.py", 60)
+    keys = r"(sleep 2; printf 'echo typed-$((6 * 7)); tty; stty size\n'; sleep 3; printf '\035'; sleep 2)"
+    seen = vm.check(f"{keys} | script -qec 'stty rows 33 cols 99; mpartctl console 1; echo left $?; stty -a' /dev/null", 60)
+    for part in ("Ctrl-]", "typed-42", "/dev/pts/", "33 99", "left 0", " icanon "):
+        contains(seen, part)
     contains(vm.check("mpartctl console 1 --log"), "typed-42")
 
 
