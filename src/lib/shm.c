@@ -131,7 +131,7 @@ static int map(int root, struct mpart_range place, unsigned kernel, struct mpart
 
 int shm_open_below(int root, unsigned kernel, struct mpart_shm *ret, struct mpart_error *e)
 {
-        struct mpart_range place;
+        struct mpart_range place = { 0 };
         int r = find_own(root, &place, e);
         if (r == 0)
                 r = find_planned(root, kernel, &place, e);
