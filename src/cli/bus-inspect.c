@@ -5,7 +5,7 @@
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
-#include "bus-error.h"
+#include "bus-internal.h"
 #include "bus.h"
 #include "macros.h"
 
@@ -46,7 +46,7 @@ int bus_open_log(struct sd_bus *bus, unsigned id, const struct bus_log_options *
         if (r >= 0)
                 r = sd_bus_message_read(reply, "h", &fd); /* the reply's */
         if (r < 0)
-                return bus_call_failed(r, &error, e);
+                return bus_failed(r, &error, e);
         fd = dup(fd);
         if (fd < 0)
                 return -errno;
@@ -79,7 +79,7 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error)
         (void)error;
         d->answered = true;
         int r = sd_bus_message_get_errno(m);
-        d->result = r ? bus_call_failed(-r, sd_bus_message_get_error(m), &d->error) : 0;
+        d->result = r ? bus_failed(-r, sd_bus_message_get_error(m), &d->error) : 0;
         return 0;
 }
 

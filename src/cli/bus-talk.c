@@ -5,17 +5,8 @@
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
-#include "bus-error.h"
-#include "bus.h"
+#include "bus-internal.h"
 #include "macros.h"
-
-#define _cleanup_message_ _cleanup_(sd_bus_message_unrefp)
-#define _cleanup_error_ _cleanup_(sd_bus_error_free)
-
-static int misread(int r, struct mpart_error *e)
-{
-        return mpart_error_set(e, r, "a message to or from mpartd cannot be made out: %s", strerror(-r));
-}
 
 static int kernel_call(struct sd_bus *bus, unsigned id, const char *method, sd_bus_message **ret,
                 struct mpart_error *e)
@@ -33,7 +24,7 @@ static int talk(struct sd_bus *bus, unsigned id, sd_bus_message *call, sd_bus_me
         int r = sd_bus_call(bus, call, 0, &error, ret);
         if (sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT))
                 return mpart_error_set(e, r, "the plan has no kernel %u (mpartctl list)", id);
-        return r < 0 ? bus_call_failed(r, &error, e) : 0;
+        return r < 0 ? bus_failed(r, &error, e) : 0;
 }
 
 /* The descriptors of a reply, ours from now on. */
@@ -47,7 +38,7 @@ static int take_fds(sd_bus_message *reply, int *fds, size_t n, struct mpart_erro
                 r = r < 0 ? r : -errno;
                 while (i-- > 0)
                         close_fd(&fds[i]);
-                return misread(r, e);
+                return bus_misread(r, e);
         }
         return 0;
 }
@@ -60,7 +51,7 @@ int bus_console(struct sd_bus *bus, unsigned id, bool writes, int *ret_fd, struc
                 return r;
         r = sd_bus_message_append(call, "b", writes);
         if (r < 0)
-                return misread(r, e);
+                return bus_misread(r, e);
         r = talk(bus, id, call, &reply, e);
         if (r == 0)
                 r = take_fds(reply, &fd, 1, e);
@@ -76,7 +67,7 @@ int bus_console_size(struct sd_bus *bus, unsigned id, unsigned rows, unsigned co
         if (r < 0)
                 return r;
         r = sd_bus_message_append(call, "qq", (uint16_t)rows, (uint16_t)columns);
-        return r < 0 ? misread(r, e) : talk(bus, id, call, NULL, e);
+        return r < 0 ? bus_misread(r, e) : talk(bus, id, call, NULL, e);
 }
 
 int bus_exec(struct sd_bus *bus, unsigned id, const struct bus_exec *x, int ret_fds[static 4],
@@ -93,7 +84,7 @@ int bus_exec(struct sd_bus *bus, unsigned id, const struct bus_exec *x, int ret_
         else if (r >= 0)
                 r = sd_bus_message_append(call, "a{sv}", 0);
         if (r < 0)
-                return misread(r, e);
+                return bus_misread(r, e);
         int fds[4];
         r = talk(bus, id, call, &reply, e);
         if (r == 0)

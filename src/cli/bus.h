@@ -78,21 +78,6 @@ int bus_boot_all(struct sd_bus *bus, const struct bus_boot_options *o, unsigned 
                 struct mpart_error *e);
 int bus_stop(struct sd_bus *bus, unsigned id, struct mpart_error *e);
 
-/* The stream of a kernel's console; what is sent is typed where it `writes`. The caller closes *ret_fd. */
-int bus_console(struct sd_bus *bus, unsigned id, bool writes, int *ret_fd, struct mpart_error *e);
-int bus_console_size(
-                struct sd_bus *bus, unsigned id, unsigned rows, unsigned columns, struct mpart_error *e);
-
-struct bus_exec {
-        char **words; /* ends in NULL */
-        bool tty;
-        unsigned rows, columns;
-};
-/* Standard input, output, error and control of the command (Exec in org.mpartd1.xml); the caller closes
- * them. */
-int bus_exec(struct sd_bus *bus, unsigned id, const struct bus_exec *x, int ret_fds[static 4],
-                struct mpart_error *e);
-
 struct bus_log_options {
         bool follow, json;
         uint64_t lines; /* 0: all */
@@ -108,6 +93,21 @@ struct bus_dump_watch {
 };
 /* Returns when the dump is whole in `fd`, or has ended otherwise. */
 int bus_dump(struct sd_bus *bus, unsigned id, int fd, const struct bus_dump_watch *watch,
+                struct mpart_error *e);
+
+/* The stream of a kernel's console; what is sent is typed where it `writes`. The caller closes *ret_fd. */
+int bus_console(struct sd_bus *bus, unsigned id, bool writes, int *ret_fd, struct mpart_error *e);
+int bus_console_size(
+                struct sd_bus *bus, unsigned id, unsigned rows, unsigned columns, struct mpart_error *e);
+
+struct bus_exec {
+        char **words; /* ends in NULL */
+        bool tty;
+        unsigned rows, columns;
+};
+/* Standard input, output, error and control of the command (Exec in org.mpartd1.xml); the caller closes
+ * them. */
+int bus_exec(struct sd_bus *bus, unsigned id, const struct bus_exec *x, int ret_fds[static 4],
                 struct mpart_error *e);
 
 /* Changes of kernels' states, in order, as the daemon tells them. */

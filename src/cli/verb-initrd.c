@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -95,6 +96,7 @@ int verb_initrd(const struct invocation *c, struct mpart_error *e)
         if (uname(&u) < 0)
                 return mpart_error_set(e, -errno, "uname: %s", strerror(errno));
         const char *kernel = option_given(c, OPTION_KERNEL) ? c->value[OPTION_KERNEL] : u.release;
+        bool modules = !streq(kernel, "none");
         if (strchr(kernel, '/') || *kernel == 0 || *kernel == '.')
                 return usage_error(e,
                                 "--kernel: \"%s\" is no kernel version (\"ls /lib/modules\" lists them)",
@@ -104,7 +106,7 @@ int verb_initrd(const struct invocation *c, struct mpart_error *e)
         _cleanup_(free_words) char **adds = NULL;
         _cleanup_free_ char *output = NULL;
         struct mpart_initrd_request request;
-        int r = read_request(c, kernel, &parts, &request, e);
+        int r = read_request(c, modules ? kernel : NULL, &parts, &request, e);
         if (r == 0)
                 r = absolute_adds(request.adds, request.n_adds, &adds, e);
         if (r < 0)

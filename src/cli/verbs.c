@@ -19,8 +19,8 @@ static const struct {
         [OPTION_INSTALL] = { "install", 0 },
         [OPTION_JSON] = { "json", 'j' },
         [OPTION_KERNEL] = { "kernel", 0 },
-        [OPTION_LOG] = { "log", 0 },
         [OPTION_LINES] = { "lines", 'n' },
+        [OPTION_LOG] = { "log", 0 },
         [OPTION_MODULE] = { "module", 0 },
         [OPTION_NO_INITRD] = { "no-initrd", 0 },
         [OPTION_NO_DUMP] = { "no-dump", 0 },
@@ -37,8 +37,8 @@ static const struct {
         [OPTION_ROOT] = { "root", 0 },
         [OPTION_SAVE] = { "save", 0 },
         [OPTION_SHARED] = { "shared", 0 },
-        [OPTION_TTY] = { "tty", 't' },
         [OPTION_SSH_KEY] = { "ssh-key", 0 },
+        [OPTION_TTY] = { "tty", 't' },
         [OPTION_WRAP] = { "wrap", 0 },
         [OPTION_YES] = { "yes", 'y' },
 };
@@ -89,13 +89,6 @@ static const struct verb_option boot_options[] = {
         { OPTION_NO_DUMP, NULL, "write no dump when it panics or hangs" },
         { OPTION_NO_WAIT, NULL, "return once the boot has been accepted" },
 };
-static const struct verb_option console_options[] = {
-        { OPTION_LOG, NULL, "print what the console said lately, and leave" },
-        { OPTION_FOLLOW, NULL, "print it, and what comes; type nothing" },
-};
-static const struct verb_option exec_options[] = {
-        { OPTION_TTY, NULL, "run the command on a terminal" },
-};
 static const struct verb_option log_options[] = {
         { OPTION_FOLLOW, NULL, "go on with what the kernel writes, until it is stopped" },
         { OPTION_LINES, "LINES", "begin with the last LINES records" },
@@ -105,11 +98,19 @@ static const struct verb_option initrd_options[] = {
         { OPTION_OUTPUT, "FILE",
                         "write it to FILE (default: initrd-VERSION.img here); .zst: zstd, .cpio: plain, "
                         "else gzip" },
-        { OPTION_KERNEL, "VERSION", "kernel that the modules are for (default: the running one)" },
+        { OPTION_KERNEL, "VERSION",
+                        "kernel that the modules are for (default: the running one); none: no modules" },
         { OPTION_ADD, "PATH[:DEST]", "add a file, a program with its libraries, or a directory" },
         { OPTION_MODULE, "NAME", "load this module at boot, after what it needs" },
         { OPTION_SSH_KEY, "FILE", "let the owners of these public keys log in as root by ssh" },
         { OPTION_WRAP, "FILE", "put the agent in front of this ramdisk, or tar archive of a root tree" },
+};
+static const struct verb_option console_options[] = {
+        { OPTION_LOG, NULL, "print what the console said lately, and leave" },
+        { OPTION_FOLLOW, NULL, "print it, and what comes; type nothing" },
+};
+static const struct verb_option exec_options[] = {
+        { OPTION_TTY, NULL, "run the command on a terminal" },
 };
 static const struct verb_option list_options[] = {
         { OPTION_JSON, NULL, "print the kernels as JSON" },
@@ -164,6 +165,19 @@ const struct verb verbs[] = {
                         .max_operands = 2,
                         .help = "stop a kernel; its CPUs go back to the primary",
                         .run = verb_stop },
+        { .name = "log",
+                        .operands = "[kernel] ID",
+                        .min_operands = 1,
+                        .max_operands = 2,
+                        OPTIONS(log_options),
+                        .help = "show a kernel's own log, out of its memory",
+                        .run = verb_log },
+        { .name = "dump",
+                        .operands = "[kernel] ID FILE",
+                        .min_operands = 2,
+                        .max_operands = 3,
+                        .help = "write a kernel's memory to a file for crash and makedumpfile",
+                        .run = verb_dump },
         { .name = "console",
                         .operands = "[kernel] ID",
                         .min_operands = 1,
@@ -178,19 +192,6 @@ const struct verb verbs[] = {
                         OPTIONS(exec_options),
                         .help = "run a command in a kernel",
                         .run = verb_exec },
-        { .name = "log",
-                        .operands = "[kernel] ID",
-                        .min_operands = 1,
-                        .max_operands = 2,
-                        OPTIONS(log_options),
-                        .help = "show a kernel's own log, out of its memory",
-                        .run = verb_log },
-        { .name = "dump",
-                        .operands = "[kernel] ID FILE",
-                        .min_operands = 2,
-                        .max_operands = 3,
-                        .help = "write a kernel's memory to a file for crash and makedumpfile",
-                        .run = verb_dump },
         { .name = "list",
                         OPTIONS(list_options),
                         .help = "list the kernels of the saved plan",

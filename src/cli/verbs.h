@@ -26,8 +26,8 @@ enum option_id {
         OPTION_INSTALL,
         OPTION_JSON,
         OPTION_KERNEL,
-        OPTION_LOG,
         OPTION_LINES,
+        OPTION_LOG,
         OPTION_MODULE,
         OPTION_NO_INITRD,
         OPTION_NO_DUMP,
@@ -44,8 +44,8 @@ enum option_id {
         OPTION_ROOT,
         OPTION_SAVE,
         OPTION_SHARED,
-        OPTION_TTY,
         OPTION_SSH_KEY,
+        OPTION_TTY,
         OPTION_WRAP,
         OPTION_YES,
         _OPTION_MAX,
@@ -101,9 +101,9 @@ int verb_apply(const struct invocation *c, struct mpart_error *e);
 int verb_boot(const struct invocation *c, struct mpart_error *e);
 int verb_cmdline(const struct invocation *c, struct mpart_error *e);
 int verb_completion(const struct invocation *c, struct mpart_error *e);
+int verb_dump(const struct invocation *c, struct mpart_error *e);
 int verb_console(const struct invocation *c, struct mpart_error *e);
 int verb_exec(const struct invocation *c, struct mpart_error *e);
-int verb_dump(const struct invocation *c, struct mpart_error *e);
 int verb_export(const struct invocation *c, struct mpart_error *e);
 int verb_help(const struct invocation *c, struct mpart_error *e);
 int verb_initrd(const struct invocation *c, struct mpart_error *e);

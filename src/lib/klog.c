@@ -9,6 +9,7 @@
 
 #define ID_MASK (~(UINT64_C(3) << 62))
 #define STATE_SHIFT 62
+#define FIRST_WRAP (UINT64_C(1) << 32)
 #define COUNT_BITS_MAX 24U
 #define SIZE_BITS_MAX 31U
 #define STRUCT_MAX 1024U /* larger than any structure here can be */
@@ -123,10 +124,10 @@ static int read_ring(const struct mpart_kmem *k, struct ring *ret, struct mpart_
         return 0;
 }
 
-/* Ids start at -count for the record 0 (DESC0_ID, one before, is of none). */
+/* Record 0 has the id -count, in 32 bits (DESC0_ID, one before, is of none). */
 static uint64_t seq_of(const struct ring *r, uint64_t id)
 {
-        return (id + r->count) & ID_MASK;
+        return (id + r->count - FIRST_WRAP) & ID_MASK;
 }
 
 static uint64_t n_records(const struct ring *r)

@@ -57,6 +57,8 @@ static int list_kernels(
 int bus_start(struct manager *m)
 {
         int r = sd_bus_open_system(&m->bus);
+        if (r >= 0) /* systemd starts us again, with the bus that comes then */
+                r = sd_bus_set_exit_on_disconnect(m->bus, true);
         if (r >= 0)
                 r = sd_bus_add_object_manager(m->bus, NULL, BUS_PATH);
         if (r >= 0)
@@ -125,10 +127,13 @@ void bus_kernel_removed(struct kernel *k)
 static int read_variant(
                 sd_bus_message *call, const char *key, const char *type, void *ret, sd_bus_error *error)
 {
-        int r = sd_bus_message_read(call, "v", type, ret);
-        return r < 0 ? sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                       "option \"%s\" must be of type %s", key, type)
-                     : 0;
+        const char *name = streq(type, "s")   ? "a string"
+                           : streq(type, "b") ? "a boolean"
+                                              : "a 32-bit number";
+        if (sd_bus_message_read(call, "v", type, ret) < 0)
+                return sd_bus_error_setf(
+                                error, SD_BUS_ERROR_INVALID_ARGS, "option \"%s\" must be %s", key, name);
+        return 0;
 }
 
 static int read_option(sd_bus_message *call, const char *key, struct boot_options *o, sd_bus_error *error)

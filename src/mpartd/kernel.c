@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bus.h"
+#include "irqs.h"
 #include "kernel-end.h"
 #include "kernel-talk.h"
 #include "kernel.h"
@@ -104,10 +105,14 @@ void kernel_set_state(struct kernel *k, enum kernel_state state, const char *for
 
 static void drop_ledger_if_empty(struct kernel *k)
 {
+        struct manager *m = k->manager;
         if (k->ledger && ledger_last(k->ledger))
                 return;
-        ledger_free(k->ledger);
-        k->ledger = NULL;
+        ledger_free(TAKE_PTR(k->ledger));
+        for (size_t i = 1; i < m->n_kernels; i++)
+                if (m->kernels[i]->ledger)
+                        return;
+        irqs_restore(m->root, m->runtime_directory);
 }
 
 static void answer_boot(struct kernel *k, const char *error_name, const char *text)
@@ -306,7 +311,10 @@ void kernel_boot(struct kernel *k, const struct boot_options *options, struct pe
         }
 
         struct native_boot b;
-        int r = prepare_job(k, options, &b);
+        int r = irqs_save(k->manager->root, k->manager->runtime_directory);
+        if (r < 0)
+                log_warning("interrupt affinities will not be put back: %s", strerror(-r));
+        r = prepare_job(k, options, &b);
         if (r < 0)
                 native_boot_clear(&b);
         else

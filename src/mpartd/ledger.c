@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -126,6 +127,18 @@ static int save(const struct ledger *l, struct mpart_error *e)
         return 0;
 }
 
+/* For tests: the daemon dies at the step that MPARTD_KILL_AT names, right after it is on disk. */
+static void fault_point(const char *verb, const char *name)
+{
+        const char *wanted = getenv("MPARTD_KILL_AT");
+        char step[64];
+        if (!wanted)
+                return;
+        snprintf(step, sizeof(step), "%s-%s", verb, name);
+        if (streq(step, wanted))
+                kill(getpid(), SIGKILL);
+}
+
 int ledger_take(struct ledger *l, struct taken what, struct mpart_error *e)
 {
         int r = grow_array(&l->taken, &l->capacity, l->n_taken + 1, sizeof(*l->taken));
@@ -135,6 +148,8 @@ int ledger_take(struct ledger *l, struct taken what, struct mpart_error *e)
         r = save(l, e);
         if (r < 0)
                 l->n_taken--;
+        else
+                fault_point("take", kind_names[what.kind]);
         return r;
 }
 
@@ -145,6 +160,8 @@ int ledger_set_stage(struct ledger *l, enum ledger_stage stage, struct mpart_err
         int r = save(l, e);
         if (r < 0)
                 l->stage = old;
+        else
+                fault_point("stage", stage_names[stage]);
         return r;
 }
 
@@ -156,7 +173,10 @@ int ledger_drop(struct ledger *l, enum taken_kind kind, struct mpart_error *e)
                         l->n_taken--;
                         break;
                 }
-        return save(l, e);
+        int r = save(l, e);
+        if (r == 0)
+                fault_point("drop", kind_names[kind]);
+        return r;
 }
 
 const struct taken *ledger_last(const struct ledger *l)
@@ -222,6 +242,10 @@ static int from_json(const cJSON *o, struct ledger *l, struct mpart_error *e)
                 return mpart_error_set(e, -EINVAL, "kernel %u in stage \"%s\"?", (unsigned)kernel, stage);
         snprintf(l->digest, sizeof(l->digest), "%s", digest);
         l->cmdline = strdup(cmdline);
+        boot_options_free(&l->options);
+        r = boot_options_from_json(options, &l->options, e);
+        if (r < 0)
+                return r;
         size_t i = 0;
         cJSON_ArrayForEach (item, taken) {
                 r = entry_from_json(item, i++, l, e);

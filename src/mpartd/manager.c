@@ -83,7 +83,6 @@ static int adopt_plan(struct manager *m, struct mpart_plan *plan)
                 return r;
         }
         drop_kernels(m);
-        net_free(m->net);
         mpart_plan_free(m->plan);
         m->plan = plan;
         m->kernels = kernels;
@@ -239,6 +238,7 @@ void manager_free(struct manager *m)
         bus_inspect_end(m);
         drop_kernels(m);
         watch_free(m->watch);
+        net_free(m->net);
         mpart_plan_free(m->plan);
         mpart_machine_free(m->machine);
         native_destroy(&m->native);

@@ -11,7 +11,6 @@
 
 #define PRESENT 0x63 /* present, writable, accessed, dirty */
 #define LARGE 0x80
-#define ID_MASK (~(UINT64_C(3) << 62))
 
 #define NOTE                                                                                                \
         "OSRELEASE=6.1.0-1-test\nPAGESIZE=4096\nSYMBOL(swapper_pg_dir)=ffffffff81001000\n"                  \
@@ -60,7 +59,7 @@ static void put_note(struct fixture *f)
 /* DESC0: before the first record. */
 static void put_empty_ring(struct fixture *f)
 {
-        uint64_t first = (UINT64_C(0) - FIXTURE_RECORDS - 1) & ID_MASK;
+        uint64_t first = (uint32_t) - (FIXTURE_RECORDS + 1);
         uint32_t bits[] = { 4, 12 };
         fixture_set_u64(f, FIXTURE_RING, FIXTURE_STEXT + FIXTURE_RING + 64); /* prb is a pointer */
         memcpy(f->memory + FIXTURE_RING + 64, &bits[0], 4);
@@ -97,7 +96,7 @@ static void put_text(struct fixture *f, uint64_t id, const char *text, size_t le
 void fixture_put_record(
                 struct fixture *f, enum fixture_state state, uint8_t level, const char *text, size_t length)
 {
-        uint64_t seq = f->n_records++, id = (seq - FIXTURE_RECORDS) & ID_MASK;
+        uint64_t seq = f->n_records++, id = (UINT64_C(1) << 32) + seq - FIXTURE_RECORDS;
         size_t desc = FIXTURE_DESCS + seq % FIXTURE_RECORDS * 24,
                info = FIXTURE_INFOS + seq % FIXTURE_RECORDS * 88;
         uint16_t n = (uint16_t)length;
@@ -111,7 +110,7 @@ void fixture_put_record(
         fixture_set_u64(f, desc, id | (uint64_t)state << 62);
         fixture_set_u64(f, FIXTURE_RING + 64 + 24, id);
         if (seq >= FIXTURE_RECORDS - 1) /* the slot of DESC0 is needed */
-                fixture_set_u64(f, FIXTURE_RING + 64 + 32, (id - FIXTURE_RECORDS + 1) & ID_MASK);
+                fixture_set_u64(f, FIXTURE_RING + 64 + 32, id - FIXTURE_RECORDS + 1);
 }
 
 /* Tokens: each printable character is one, and 128 and 129 stand for two beginnings. */
