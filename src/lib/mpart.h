@@ -10,4 +10,5 @@
 #include "kmem.h"
 #include "machine.h"
 #include "plan.h"
+#include "shm.h"
 #include "vmcore.h"
