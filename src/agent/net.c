@@ -128,7 +128,7 @@ static void run(struct agent *a)
 {
         sigset_t none;
         sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL); /* SIGTERM to everything ends it too */
+        sigprocmask(SIG_SETMASK, &none, NULL);                     /* SIGTERM to everything ends it too */
         struct mpart_shared_network n = a->region.header->network; /* constant since before the boot */
         struct frames f = { .tap = netif_tap_open(INTERFACE), .other = write_hosts };
         if (f.tap < 0) {

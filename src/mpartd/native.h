@@ -30,7 +30,7 @@ struct native_boot {
         const struct mpart_plan *plan; /* unchanged while the boot lives */
         unsigned kernel;
         char *image_path, *initrd_path, *extra; /* initrd_path, extra: NULL for none */
-        struct mpart_shared_network network; /* what the secondary is told of its interface */
+        struct mpart_shared_network network;    /* what the secondary is told of its interface */
         const atomic_bool *cancel;
 
         struct claim claim;
