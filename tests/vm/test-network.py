@@ -56,7 +56,8 @@ def bad_requests(vm):
 @road.step
 def boot(vm):
     """Three kernels boot with it; each gets an interface on the bridge."""
-    vm.check(f"mpartctl boot all --initrd {RAMDISK}", 300)
+    for kernel in KERNELS:
+        vm.check(f"mpartctl boot {kernel} --initrd {RAMDISK}", 120)
     contains(vm.check("ip -4 addr show mpart0"), "10.1.2.1/24")
     for kernel in KERNELS:
         contains(vm.check(f"ip link show mpart{kernel}"), "master mpart0")
@@ -78,7 +79,7 @@ def ping(vm):
     for kernel in KERNELS:
         vm.check(f"busybox ping -c 3 {address(kernel)}")
         for other in (0, *KERNELS):
-            vm.check(remote(kernel, f"ping -c 2 {address(other)}") + " </dev/null")
+            vm.check(remote(kernel, f"ping -c 1 {address(other)}") + " </dev/null")
             vm.check(remote(kernel, f"ping -c 1 mpart{other}") + " </dev/null")
     contains(vm.check("cat /run/mpartd/hosts"), "10.1.2.3 mpart2 ")
 
@@ -97,8 +98,8 @@ def login_between(vm):
 def no_password(vm):
     """Without the key nobody gets in, and no two kernels have the same host key."""
     equal(vm.run(f"timeout 30 dbclient -y -y root@{address(1)} true </dev/null").rc, 1)
-    keys = [vm.check(remote(k, "dropbearkey -y -f /etc/dropbear/dropbear_ed25519_host_key || "
-                            "sha256sum /etc/dropbear/dropbear_ed25519_host_key") + " </dev/null") for k in KERNELS]
+    keys = [vm.check(remote(kernel, "'sha256sum </etc/dropbear/dropbear_ed25519_host_key'") + " </dev/null")
+            for kernel in KERNELS]
     equal(len(set(keys)), len(KERNELS))
 
 
