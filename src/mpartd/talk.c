@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -124,11 +125,13 @@ static void *run(void *argument)
 {
         struct talk *t = argument;
         struct backoff pace = { 0 };
+        bool ready = true;
         for (;;) {
                 pthread_mutex_lock(&t->lock);
                 if (t->ends)
                         break;
                 uint64_t now = monotonic_ns();
+                t->ready = ready;
                 beat(t, now);
                 look_at_agent(t, now);
                 bool moved = talk_console_serve(t, now);
@@ -141,7 +144,8 @@ static void *run(void *argument)
 
                 uint64_t sleep = backoff_next(&pace, moved, now);
                 struct timespec timeout = { .tv_nsec = (long)sleep };
-                if (sleep > 0 && ppoll(t->fds, t->n_fds, &timeout, NULL) > 0) {
+                ready = sleep == 0 || ppoll(t->fds, t->n_fds, &timeout, NULL) > 0;
+                if (sleep > 0 && ready) {
                         drain_fd(t->wake);
                         pace.last_busy = monotonic_ns();
                 }
@@ -222,6 +226,10 @@ static int start_thread(struct talk *t)
         pthread_sigmask(SIG_SETMASK, &all, &old);
         int r = pthread_create(&t->thread, NULL, run, t);
         pthread_sigmask(SIG_SETMASK, &old, NULL);
+        char name[16];
+        snprintf(name, sizeof(name), "talk-%u", t->kernel);
+        if (r == 0)
+                pthread_setname_np(t->thread, name);
         return -r;
 }
 
