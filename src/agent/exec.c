@@ -278,9 +278,12 @@ static bool serve_job(struct agent *a, struct job *j)
 bool exec_serve(struct agent *a)
 {
         bool moved = take_records(a);
-        for (size_t i = 0; i < ARRAY_SIZE(a->jobs); i++)
-                if (a->jobs[i].id != 0)
-                        moved |= serve_job(a, &a->jobs[i]);
+        for (size_t i = 0; i < ARRAY_SIZE(a->jobs); i++) {
+                struct job *j = &a->jobs[i];
+                bool due = moved || a->ready || j->pid == 0 || j->used > 0 || j->input_ends;
+                if (j->id != 0 && due)
+                        moved |= serve_job(a, j);
+        }
         return moved;
 }
 

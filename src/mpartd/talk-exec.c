@@ -210,9 +210,12 @@ static bool serve_job(struct talk *t, struct talk_job *j)
 bool talk_exec_serve(struct talk *t)
 {
         bool moved = take_records(t);
-        for (size_t i = 0; i < ARRAY_SIZE(t->jobs); i++)
-                if (t->jobs[i].id != 0)
-                        moved |= serve_job(t, &t->jobs[i]);
+        for (size_t i = 0; i < ARRAY_SIZE(t->jobs); i++) {
+                struct talk_job *j = &t->jobs[i];
+                bool due = moved || t->ready || j->has_exited || (j->control < 0 && !j->close_told);
+                if (j->id != 0 && due)
+                        moved |= serve_job(t, j);
+        }
         return moved;
 }
 
@@ -225,7 +228,7 @@ void talk_exec_add_fds(struct talk *t)
                         continue;
                 talk_add_fd(t, j->in, room && j->credit > 0 ? POLLIN : 0);
                 for (int s = 0; s < 2; s++)
-                        talk_add_fd(t, j->out[s], j->output[s].size > 0 ? POLLOUT : 0);
+                        talk_add_fd(t, j->out[s], room && j->output[s].size > 0 ? POLLOUT : 0);
                 talk_add_fd(t, j->control, POLLIN);
         }
 }

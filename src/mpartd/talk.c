@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -124,11 +125,13 @@ static void *run(void *argument)
 {
         struct talk *t = argument;
         struct backoff pace = { 0 };
+        bool ready = true;
         for (;;) {
                 pthread_mutex_lock(&t->lock);
                 if (t->ends)
                         break;
                 uint64_t now = monotonic_ns();
+                t->ready = ready;
                 beat(t, now);
                 look_at_agent(t, now);
                 bool moved = talk_console_serve(t, now);
@@ -141,7 +144,8 @@ static void *run(void *argument)
 
                 uint64_t sleep = backoff_next(&pace, moved, now);
                 struct timespec timeout = { .tv_nsec = (long)sleep };
-                if (sleep > 0 && ppoll(t->fds, t->n_fds, &timeout, NULL) > 0) {
+                ready = sleep == 0 || ppoll(t->fds, t->n_fds, &timeout, NULL) > 0;
+                if (sleep > 0 && ready) {
                         drain_fd(t->wake);
                         pace.last_busy = monotonic_ns();
                 }
@@ -237,6 +241,10 @@ int talk_start(struct talk *t, void *region, unsigned tsc_khz, struct mpart_erro
         attach(t, &t->control_down, MPART_RING_CONTROL_DOWN, RING_PRODUCER);
         talk_console_begin(t);
         int r = thread_start(&t->thread, run, t);
+        char name[16];
+        snprintf(name, sizeof(name), "talk-%u", t->kernel);
+        if (r == 0)
+                pthread_setname_np(t->thread, name);
         if (r < 0) {
                 t->header = NULL;
                 talk_console_end(t);
