@@ -185,7 +185,9 @@ static void handle(struct agent *a, uint32_t type, const struct mpart_control *c
                                 (uint64_t)*credit + (c->value & ~MPART_STREAM_ERROR), MPART_EXEC_WINDOW);
         } else if (type == MPART_DOWN_SIGNAL && runs && c->value > 0 && c->value < 65)
                 kill(-j->pid, (int)c->value);
-        else if (type == MPART_DOWN_CLOSE && runs)
+        else if (type == MPART_DOWN_DEAF && j && !j->tty)
+                close_fd(&j->out[(c->value & MPART_STREAM_ERROR) != 0]); /* it gets SIGPIPE */
+        else if ((type == MPART_DOWN_CLOSE || type == MPART_DOWN_DEAF) && runs)
                 kill(-j->pid, SIGHUP);
 }
 

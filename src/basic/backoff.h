@@ -6,9 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BACKOFF_SPIN_NS UINT64_C(30000)    /* looks without a pause after the last activity */
-#define BACKOFF_SHORT_NS UINT64_C(1000000) /* longest sleep within BACKOFF_LINGER_NS of the last activity   \
-                                            */
+#define BACKOFF_SPIN_NS UINT64_C(30000) /* looks without a pause after the last activity */
+#define BACKOFF_SHORT_NS                                                                                    \
+        UINT64_C(1000000) /* longest sleep within BACKOFF_LINGER_NS of the last activity                    \
+                           */
 #define BACKOFF_LINGER_NS UINT64_C(500000000)
 #define BACKOFF_LONG_NS UINT64_C(10000000) /* longest sleep after that */
 

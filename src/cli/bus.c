@@ -29,7 +29,9 @@ int bus_failed(int r, const sd_bus_error *error, struct mpart_error *e)
                 return mpart_error_set(e, BUS_NO_DAEMON, "mpartd does not run and cannot be started: %s",
                                 error->message);
         if (sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED))
-                return mpart_error_set(e, -EACCES, "mpartd refuses: %s (only root may change partitions)",
+                return mpart_error_set(e, -EACCES,
+                                "mpartd refuses: %s (only root may change partitions, or look into their "
+                                "memory)",
                                 error->message);
         if (sd_bus_error_is_set(error) && error->message && *error->message)
                 return mpart_error_set(e, r == BUS_NO_DAEMON ? -EIO : r, "%s", error->message);
@@ -101,12 +103,16 @@ static int append_options(sd_bus_message *call, const struct bus_boot_options *o
 {
         const struct {
                 const char *name, *value;
-        } options[] = { { "image", o->image }, { "initrd", o->initrd }, { "cmdline", o->cmdline } };
+        } options[] = { { "image", o->image }, { "initrd", o->initrd }, { "cmdline", o->cmdline },
+                { "on-crash", o->on_crash }, { "on-hang", o->on_hang }, { "on-reboot", o->on_reboot },
+                { "on-poweroff", o->on_poweroff } };
 
         int r = sd_bus_message_open_container(call, 'a', "{sv}");
         for (size_t i = 0; i < ARRAY_SIZE(options) && r >= 0; i++)
                 if (options[i].value)
                         r = sd_bus_message_append(call, "{sv}", options[i].name, "s", options[i].value);
+        if (r >= 0 && o->no_dump)
+                r = sd_bus_message_append(call, "{sv}", "dump", "b", 0);
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 

@@ -47,17 +47,19 @@ static void build_getopt_table(const struct verb *verb, struct getopt_table *ret
         *s = 0;
 }
 
-static enum option_id id_of_letter(int letter)
+/* One letter may stand for different options of different verbs. */
+static enum option_id id_of_letter(const struct verb *verb, int letter)
 {
         for (int id = 0; id < _OPTION_MAX; id++)
-                if (option_letter(id) == letter)
+                if (option_letter(id) == letter && verb_find_option(verb, id))
                         return id;
         return _OPTION_INVALID;
 }
 
 static int store_option(struct invocation *c, int found, struct mpart_error *e)
 {
-        enum option_id id = found >= LONG_BASE ? (enum option_id)(found - LONG_BASE) : id_of_letter(found);
+        enum option_id id = found >= LONG_BASE ? (enum option_id)(found - LONG_BASE)
+                                               : id_of_letter(c->verb, found);
         if (c->value[id] && !option_is_repeatable(id))
                 return usage_error(e, "--%s is given twice", option_name(id));
         const char *text = optarg ? optarg : "";

@@ -145,7 +145,14 @@ int verb_boot(const struct invocation *c, struct mpart_error *e)
         if (r == 0)
                 r = bus_follow_start(bus, &follow, e);
         struct bus_boot_options options = {
-                .image = image, .initrd = initrd, .cmdline = c->value[OPTION_CMDLINE]
+                .image = image,
+                .initrd = initrd,
+                .cmdline = c->value[OPTION_CMDLINE],
+                .on_crash = c->value[OPTION_ON_CRASH],
+                .on_hang = c->value[OPTION_ON_HANG],
+                .on_reboot = c->value[OPTION_ON_REBOOT],
+                .on_poweroff = c->value[OPTION_ON_POWEROFF],
+                .no_dump = option_given(c, OPTION_NO_DUMP),
         };
         if (r == 0)
                 r = request_boot(bus, all, id, &options, &watch, e);

@@ -26,10 +26,16 @@ enum option_id {
         OPTION_INSTALL,
         OPTION_JSON,
         OPTION_KERNEL,
+        OPTION_LINES,
         OPTION_LOG,
         OPTION_MODULE,
         OPTION_NO_INITRD,
+        OPTION_NO_DUMP,
         OPTION_NO_WAIT,
+        OPTION_ON_CRASH,
+        OPTION_ON_HANG,
+        OPTION_ON_POWEROFF,
+        OPTION_ON_REBOOT,
         OPTION_OUTPUT,
         OPTION_PER_CORE,
         OPTION_PER_CPU,
@@ -95,12 +101,14 @@ int verb_apply(const struct invocation *c, struct mpart_error *e);
 int verb_boot(const struct invocation *c, struct mpart_error *e);
 int verb_cmdline(const struct invocation *c, struct mpart_error *e);
 int verb_completion(const struct invocation *c, struct mpart_error *e);
+int verb_dump(const struct invocation *c, struct mpart_error *e);
 int verb_console(const struct invocation *c, struct mpart_error *e);
 int verb_exec(const struct invocation *c, struct mpart_error *e);
 int verb_export(const struct invocation *c, struct mpart_error *e);
 int verb_help(const struct invocation *c, struct mpart_error *e);
 int verb_initrd(const struct invocation *c, struct mpart_error *e);
 int verb_list(const struct invocation *c, struct mpart_error *e);
+int verb_log(const struct invocation *c, struct mpart_error *e);
 int verb_machine(const struct invocation *c, struct mpart_error *e);
 int verb_plan(const struct invocation *c, struct mpart_error *e);
 int verb_status(const struct invocation *c, struct mpart_error *e);

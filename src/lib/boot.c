@@ -142,7 +142,8 @@ static int add_bzimage(struct builder *b, struct mpart_error *e)
         int r = bzimage_header(image, &h, &setup, e);
         if (r < 0)
                 return r;
-        add_segment(b, "image", l->load, l->image_size, image->data + setup, image->size - setup);
+        /* The rest of init_size is the decompressor's to clear. */
+        add_segment(b, "image", l->load, image->size - setup, image->data + setup, image->size - setup);
         b->entry = l->load + ENTRY_OFFSET;
         return 0;
 }

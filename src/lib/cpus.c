@@ -59,8 +59,7 @@ static int read_online(int root, const struct mpart_cpuset *present, struct mpar
                 return 0;
         }
 
-        MPART_CPUSET_FOREACH(cpu, present)
-        {
+        MPART_CPUSET_FOREACH (cpu, present) {
                 char path[96];
                 int64_t online = 1;
                 snprintf(path, sizeof(path), DIRECTORY "/cpu%d/online", cpu);
@@ -169,8 +168,7 @@ int cpus_read(int root, struct mpart_machine *m, const char *cpuinfo)
         r = new_array(&m->cpus, n, sizeof(*m->cpus));
         if (r < 0)
                 return r;
-        MPART_CPUSET_FOREACH(id, &present)
-        {
+        MPART_CPUSET_FOREACH (id, &present) {
                 struct mpart_cpu *cpu = &m->cpus[m->n_cpus++];
                 cpu->id = (unsigned)id;
                 cpu->online = mpart_cpuset_has(&online, cpu->id);

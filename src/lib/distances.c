@@ -83,8 +83,7 @@ static int read_row(int root, struct mpart_machine *m, const struct columns *c, 
                                 "as unknown",
                                 m->nodes[row].id, n, mpart_cpuset_count(&c->online));
         char *p = text;
-        MPART_CPUSET_FOREACH(id, ids)
-        {
+        MPART_CPUSET_FOREACH (id, ids) {
                 unsigned long distance = strtoul(p, &p, 10);
                 size_t column = machine_node_index(m, (unsigned)id);
                 if (column != SIZE_MAX && distance <= UINT8_MAX) /* SLIT: one byte each, ACPI 6.5 5.2.17 */

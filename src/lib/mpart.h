@@ -7,5 +7,8 @@
 #include "boot.h"
 #include "cmdline.h"
 #include "initrd.h"
+#include "kmem.h"
 #include "machine.h"
 #include "plan.h"
+#include "shm.h"
+#include "vmcore.h"

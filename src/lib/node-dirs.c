@@ -98,8 +98,7 @@ static int claim_unlinked(int root, struct mpart_machine *m)
                 int r = read_cpu_files(root, node->id, &listed);
                 if (r < 0)
                         return r;
-                MPART_CPUSET_FOREACH(id, &listed)
-                {
+                MPART_CPUSET_FOREACH (id, &listed) {
                         const struct mpart_cpu *cpu = machine_cpu(m, (unsigned)id);
                         if (!cpu || !cpu->online || cpu->node >= 0)
                                 continue;

@@ -20,8 +20,7 @@ static int compare_cpus(struct mpart_machine *m, const struct mpart_node *node)
         if (r != 0)
                 return r < 0 ? r : machine_note(m, "libnuma cannot tell the CPUs of node %u", node->id);
 
-        MPART_CPUSET_FOREACH(id, &node->cpus)
-        {
+        MPART_CPUSET_FOREACH (id, &node->cpus) {
                 const struct mpart_cpu *cpu = mpart_machine_cpu(m, (unsigned)id);
                 if (cpu && cpu->online)
                         r = mpart_cpuset_add(&ours, (unsigned)id);

@@ -61,8 +61,7 @@ static int check_present(const struct mpart_plan *plan, const struct mpart_machi
                                 e, -EBADMSG, "the machine has no CPU %d", mpart_cpuset_first(&planned));
 
         for (size_t i = 0; i < m->n_nodes; i++)
-                MPART_CPUSET_FOREACH(cpu, &m->nodes[i].cpus)
-                {
+                MPART_CPUSET_FOREACH (cpu, &m->nodes[i].cpus) {
                         const struct mpart_plan_node *node = plan_node(plan, m->nodes[i].id);
                         if (!node || !mpart_cpuset_has(&node->cpus, (unsigned)cpu))
                                 return mpart_error_set(e, -EBADMSG,

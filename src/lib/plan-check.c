@@ -76,8 +76,7 @@ static int check_kernel_cpus(const struct mpart_plan_kernel *k, const struct mpa
                                 k->boot_cpu);
         if (k->id == 0 && (!mpart_cpuset_has(&k->cpus, 0) || k->boot_cpu != 0))
                 return mpart_error_set(e, -EBADMSG, "kernel 0: the primary must have CPU 0 and boot on it");
-        MPART_CPUSET_FOREACH(cpu, &k->cpus)
-        {
+        MPART_CPUSET_FOREACH (cpu, &k->cpus) {
                 if (mpart_cpuset_has(taken, (unsigned)cpu))
                         return mpart_error_set(e, -EBADMSG, "kernel %u: CPU %d belongs to another kernel",
                                         k->id, cpu);

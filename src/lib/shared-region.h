@@ -165,6 +165,7 @@ enum mpart_control_type {
         MPART_DOWN_SIZE,  /* value: columns << 16 | rows; job 0: the console's, which also wants its shell */
         MPART_DOWN_USED,  /* value: bytes of output used, MPART_STREAM_ERROR or-ed in for standard error */
         MPART_DOWN_CLOSE, /* the caller has gone: the job ends by SIGHUP */
+        MPART_DOWN_DEAF,  /* value: 0 or MPART_STREAM_ERROR: nobody reads this output any more */
 
         MPART_UP_OUTPUT = 0x101, /* value: 0 or MPART_STREAM_ERROR; bytes; none: its end */
         MPART_UP_USED,           /* value: bytes of input used */

@@ -10,15 +10,15 @@
 
 static int boot(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-        struct kernel_boot_options options;
+        struct boot_options options;
         int r = bus_read_boot_options(call, &options, error);
         if (r < 0)
                 return r;
         struct pending *p = pending_new(call, false);
-        if (!p)
-                return -ENOMEM;
-        kernel_boot(userdata, &options, p);
-        return 1;
+        if (p)
+                kernel_boot(userdata, &options, p);
+        boot_options_free(&options);
+        return p ? 1 : -ENOMEM;
 }
 
 static int stop(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -108,6 +108,11 @@ const sd_bus_vtable bus_kernel_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_NAMES("Boot", "a{sv}", SD_BUS_PARAM(options), "", , boot, 0),
         SD_BUS_METHOD("Stop", "", "", stop, 0),
+        SD_BUS_METHOD_WITH_NAMES("OpenLog", "a{sv}", SD_BUS_PARAM(options), "h", SD_BUS_PARAM(log),
+                        bus_inspect_open_log, 0),
+        SD_BUS_METHOD_WITH_NAMES("Dump", "h", SD_BUS_PARAM(file), "", , bus_inspect_dump, 0),
+        SD_BUS_METHOD("CancelDump", "", "", bus_inspect_cancel_dump, 0),
+        SD_BUS_SIGNAL_WITH_NAMES("DumpProgress", "tt", SD_BUS_PARAM(done) SD_BUS_PARAM(total), 0),
         SD_BUS_METHOD_WITH_NAMES(
                         "OpenConsole", "b", SD_BUS_PARAM(write), "h", SD_BUS_PARAM(fd), bus_open_console, 0),
         SD_BUS_METHOD_WITH_NAMES("SetConsoleSize", "qq", SD_BUS_PARAM(rows) SD_BUS_PARAM(columns), "", ,

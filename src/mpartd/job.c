@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fs.h"
 #include "job.h"
 #include "macros.h"
+#include "thread.h"
 
 static void tell(struct job *j, enum job_stage stage)
 {
@@ -14,29 +16,76 @@ static void tell(struct job *j, enum job_stage stage)
         write_all(j->pipe[1], &byte, 1);
 }
 
+/* Time since *last, which becomes now. */
+static uint64_t lap(uint64_t *last)
+{
+        uint64_t before = *last;
+        *last = now_ns();
+        return *last - before;
+}
+
+struct loading {
+        struct job *job;
+        struct mpart_error error;
+        int result;
+};
+
+static void *load(void *argument)
+{
+        struct loading *l = argument;
+        uint64_t last = now_ns();
+        l->result = native_load(&l->job->boot, &l->error);
+        l->job->times.load = lap(&last);
+        return NULL;
+}
+
+/* CPU hotplug waits for the primary's kernel most of the time; memory is written meanwhile. */
+static int take_and_load(struct job *j)
+{
+        struct loading l = { .job = j };
+        uint64_t last = now_ns();
+        pthread_t thread;
+        bool beside = thread_start(&thread, load, &l) == 0;
+        if (!beside)
+                load(&l);
+        int r = native_take_cpus(&j->boot, j->ledger, &j->error);
+        j->times.take_cpus = lap(&last);
+        if (beside)
+                pthread_join(thread, NULL);
+        if (r == 0 && l.result < 0) {
+                j->error = l.error;
+                r = l.result;
+        }
+        return r;
+}
+
 static int boot_steps(struct job *j)
 {
+        uint64_t last = now_ns();
         int r = native_prepare(&j->boot, &j->error);
+        j->times.prepare = lap(&last);
         if (r < 0)
                 return r;
         j->accepted = true;
         tell(j, JOB_ACCEPTED);
 
-        r = native_take_cpus(&j->boot, j->ledger, &j->error);
-        if (r == 0)
-                r = native_load(&j->boot, &j->error);
+        r = take_and_load(j);
+        lap(&last);
         if (r == 0)
                 r = native_start(&j->boot, j->ledger, &j->error);
+        j->times.start = lap(&last);
         if (r == 0) {
                 tell(j, JOB_REACHED);
                 r = native_wait_running(&j->boot, j->ledger, &j->error);
         }
+        j->times.run = lap(&last);
         return r;
 }
 
 static int give_back(struct job *j, struct mpart_error *e)
 {
-        return native_undo(j->boot.native, mpart_plan_kernel(j->boot.plan, j->boot.kernel), j->ledger, e);
+        return native_undo(j->boot.native, mpart_plan_kernel(j->boot.plan, j->boot.kernel), j->ledger,
+                        &j->boot.clean, e);
 }
 
 static void *run(void *argument)
@@ -65,17 +114,6 @@ static int on_report(sd_event_source *source, int fd, uint32_t revents, void *us
         return 0;
 }
 
-/* Signals are the event loop's: the thread takes none. */
-static int start_thread(struct job *j)
-{
-        sigset_t all, old;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &old);
-        int r = pthread_create(&j->thread, NULL, run, j);
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-        return -r;
-}
-
 int job_start(sd_event *event, enum job_kind kind, struct native_boot *boot, struct ledger *ledger,
                 job_report_fn report, void *userdata, struct job **ret)
 {
@@ -97,7 +135,7 @@ int job_start(sd_event *event, enum job_kind kind, struct native_boot *boot, str
         if (r == 0)
                 r = sd_event_add_io(event, &j->source, j->pipe[0], EPOLLIN, on_report, j);
         if (r >= 0)
-                r = start_thread(j);
+                r = thread_start(&j->thread, run, j);
         if (r < 0) {
                 j->thread = 0;
                 job_free(j);

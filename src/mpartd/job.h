@@ -20,6 +20,11 @@ enum job_stage {
         JOB_DONE,     /* the last one; `result` tells how */
 };
 
+/* How long each step of a boot took, nanoseconds. CPUs are taken and memory is loaded at the same time. */
+struct job_times {
+        uint64_t prepare, take_cpus, load, start, run;
+};
+
 struct job;
 typedef void (*job_report_fn)(struct job *job, enum job_stage stage, void *userdata);
 
@@ -31,6 +36,7 @@ struct job {
         bool accepted;
         int result; /* valid with JOB_DONE: 0 or negative errno */
         struct mpart_error error;
+        struct job_times times;
 
         pthread_t thread;
         int pipe[2];

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "bus.h"
+#include "kernel-end.h"
 #include "kernel-talk.h"
 #include "log.h"
 #include "macros.h"
@@ -39,6 +40,10 @@ static void on_changed(void *userdata)
         bus_kernel_agent_changed(k);
         if (state != TALK_READY && state != TALK_STARTING && state != TALK_STOPPING)
                 shutdown_is_over(k);
+        if (state == TALK_REBOOTED)
+                kernel_ended(k, END_REBOOT, "its init asked for a restart");
+        else if (state == TALK_POWERED_OFF)
+                kernel_ended(k, END_POWER_OFF, "its init switched it off");
 }
 
 static int make(struct kernel *k)

@@ -69,8 +69,6 @@ static int serve(const char *root)
         int r = sd_event_default(&event);
         if (r >= 0)
                 r = add_signals(event);
-        if (r >= 0)
-                r = sd_event_set_watchdog(event, true);
         if (r < 0) {
                 log_error("the event loop cannot be set up: %s", strerror(-r));
                 return r;
@@ -98,5 +96,5 @@ int main(int argc, char **argv)
         int r = parse_arguments(argc, argv, &root);
         if (r != 0)
                 return r < 0 ? 2 : 0;
-        return serve(root) < 0 ? 1 : 0;
+        return serve(root) != 0; /* positive: the bus went away */
 }

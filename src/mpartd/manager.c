@@ -10,10 +10,12 @@
 #include "cmdline.h"
 #include "cpu-monitor.h"
 #include "fs.h"
+#include "kernel-end.h"
 #include "log.h"
 #include "macros.h"
 #include "manager.h"
 #include "net.h"
+#include "watch.h"
 
 #define PLAN_LIMIT (64 * MiB)
 
@@ -163,6 +165,13 @@ static void load_plan(struct manager *m)
                 log_error("%s is not used: %s", path ? path : "plan", e.text);
 }
 
+static void on_kernel_end(unsigned kernel, enum kernel_end end, const char *detail, void *userdata)
+{
+        struct kernel *k = manager_kernel(userdata, kernel);
+        if (k)
+                kernel_ended(k, end, detail);
+}
+
 int manager_new(const char *root_path, sd_event *event, struct manager **ret, struct mpart_error *e)
 {
         _cleanup_(manager_freep) struct manager *m = calloc(1, sizeof(*m));
@@ -184,6 +193,8 @@ int manager_new(const char *root_path, sd_event *event, struct manager **ret, st
         int r = native_init(&m->native, m->root);
         if (r == 0)
                 r = net_new(m->root, m->runtime_directory, &m->net);
+        if (r == 0)
+                r = watch_new(event, &m->native, on_kernel_end, m, &m->watch);
         if (r < 0)
                 return mpart_error_set(e, r, "%s", strerror(-r));
         if (*net_problem(m->net))
@@ -224,7 +235,9 @@ void manager_free(struct manager *m)
         if (!m)
                 return;
         cpu_monitor_free(m->monitor);
+        bus_inspect_end(m);
         drop_kernels(m);
+        watch_free(m->watch);
         net_free(m->net);
         mpart_plan_free(m->plan);
         mpart_machine_free(m->machine);

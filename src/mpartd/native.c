@@ -3,31 +3,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <time.h>
 
+#include "clock.h"
 #include "fs.h"
 #include "log.h"
 #include "macros.h"
-#include "native.h"
-#include "region.h"
-
-#define PAGE 4096U
-#define SCAN_CHUNK (64 * MiB) /* between looks at the cancel flag and the clock */
-
-static uint64_t now_ns(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
-}
-
-/* The memory of another kernel sends no event: it is looked at again after a while. */
-static void pause_ns(uint64_t ns)
-{
-        struct timespec t = { .tv_sec = (time_t)(ns / 1000000000U), .tv_nsec = (long)(ns % 1000000000U) };
-        nanosleep(&t, NULL);
-}
+#include "native-internal.h"
 
 int native_init(struct native *n, int root)
 {
@@ -41,7 +23,7 @@ void native_destroy(struct native *n)
         window_destroy(&n->window);
 }
 
-static int canceled(const struct native_boot *b, struct mpart_error *e)
+int native_canceled(const struct native_boot *b, struct mpart_error *e)
 {
         return atomic_load(b->cancel) ? mpart_error_set(e, -ECANCELED, "stopped while it booted") : 0;
 }
@@ -50,7 +32,7 @@ int native_take_cpus(struct native_boot *b, struct ledger *l, struct mpart_error
 {
         for (size_t i = 0; i < b->n_cpus; i++) {
                 struct taken entry = { TAKEN_CPU, b->cpu_numbers[i], b->cpus[i].apic_id };
-                int r = canceled(b, e);
+                int r = native_canceled(b, e);
                 if (r == 0)
                         r = ledger_take(l, entry, e);
                 if (r == 0)
@@ -61,60 +43,6 @@ int native_take_cpus(struct native_boot *b, struct ledger *l, struct mpart_error
         return 0;
 }
 
-/* A note that an earlier kernel left would pass for this one's. */
-static int destroy_old_notes(struct native_boot *b, struct mpart_range range, struct mpart_error *e)
-{
-        struct physmem_map map;
-        int r = physmem_map(&b->native->mem, &b->claim, range.start, range.size, true, &map, e);
-        if (r < 0)
-                return r;
-        char *p = map.data, *end = p + range.size;
-        while (p < end && (r = canceled(b, e)) == 0) {
-                size_t n = MIN((size_t)(end - p), (size_t)SCAN_CHUNK);
-                int64_t offset = mpart_vmcoreinfo_find(p, n);
-                if (offset >= 0)
-                        memset(p + offset, 0, PAGE);
-                p += offset < 0 ? n : (size_t)offset + PAGE;
-        }
-        physmem_unmap(&map);
-        return r;
-}
-
-static int write_segments(struct native_boot *b, bool low, struct mpart_error *e)
-{
-        for (size_t i = 0; i < b->boot->n_segments; i++) {
-                const struct mpart_segment *s = &b->boot->segments[i];
-                if (s->low != low)
-                        continue;
-                int r = canceled(b, e);
-                if (r == 0 && s->data_size > 0 && !s->data)
-                        r = physmem_fill(&b->native->mem, &b->claim, s->address, s->size, b->initrd_fd,
-                                        s->data_size, e);
-                else if (r == 0)
-                        r = physmem_write(&b->native->mem, &b->claim, s->address, s->size, s->data,
-                                        s->data_size, e);
-                if (r < 0)
-                        return mpart_error_prefix(e, r, "%s", s->what);
-                b->load_bytes += s->size;
-        }
-        return 0;
-}
-
-int native_load(struct native_boot *b, struct mpart_error *e)
-{
-        int r = 0;
-        for (size_t i = 0; r == 0 && i < b->claim.memory.n; i++)
-                r = destroy_old_notes(b, b->claim.memory.items[i], e);
-        uint64_t start = now_ns();
-        if (r == 0)
-                r = write_segments(b, false, e);
-        if (r == 0)
-                r = region_prepare(&b->native->mem, &b->claim, mpart_plan_kernel(b->plan, b->kernel),
-                                tsc_khz_since(b->native->tsc), &b->network, e);
-        b->load_ns = now_ns() - start;
-        return r;
-}
-
 static int wait_reached(struct native_boot *b, struct mpart_error *e)
 {
         struct physmem_map map;
@@ -123,7 +51,7 @@ static int wait_reached(struct native_boot *b, struct mpart_error *e)
         if (r < 0)
                 return r;
         while (*(volatile uint32_t *)map.data != MPART_REACHED) {
-                r = canceled(b, e);
+                r = native_canceled(b, e);
                 if (r == 0 && now_ns() > deadline)
                         r = mpart_error_set(e, -ETIMEDOUT,
                                         "CPU %u (APIC id %u) did not reach the start code at %#" PRIx64
@@ -150,7 +78,7 @@ int native_start(struct native_boot *b, struct ledger *l, struct mpart_error *e)
         struct native *n = b->native;
         int r = window_acquire(&n->window, b->kernel, b->cancel);
         if (r < 0)
-                return canceled(b, e);
+                return native_canceled(b, e);
         b->claim.holds_low = true;
 
         r = ledger_take(l, (struct taken){ .kind = TAKEN_LOW }, e);
@@ -158,13 +86,14 @@ int native_start(struct native_boot *b, struct ledger *l, struct mpart_error *e)
                 window_release(&n->window, b->kernel);
                 return r;
         }
-        r = write_segments(b, true, e);
+        r = load_segments(b, true, e);
         if (r < 0)
                 return r;
 
         free(l->cmdline);
         l->cmdline = strdup(b->cmdline);
         l->boot_timestamp = realtime_us();
+        l->reset_address = b->boot->reset_address;
         r = ledger_take(l, (struct taken){ .kind = TAKEN_WOKEN }, e);
         if (r == 0)
                 r = cpugate_wake(&n->cpus, &b->claim, b->cpu_numbers[0], b->cpus[0].apic_id,
@@ -174,58 +103,11 @@ int native_start(struct native_boot *b, struct ledger *l, struct mpart_error *e)
         return r == 0 ? ledger_set_stage(l, LEDGER_BOOTING, e) : r;
 }
 
-/* One pass over the kernel's memory. 1: the note is there; 0: not yet. */
-static int look_for_note(
-                struct native_boot *b, const struct physmem_map *maps, size_t n_maps, struct mpart_error *e)
-{
-        for (size_t i = 0; i < n_maps; i++)
-                for (uint64_t at = 0; at < maps[i].size; at += SCAN_CHUNK) {
-                        int r = canceled(b, e);
-                        if (r < 0)
-                                return r;
-                        if (mpart_vmcoreinfo_find((char *)maps[i].data + at,
-                                            MIN(maps[i].size - at, SCAN_CHUNK)) >= 0)
-                                return 1;
-                }
-        return 0;
-}
-
-static int poll_for_note(
-                struct native_boot *b, const struct physmem_map *maps, size_t n_maps, struct mpart_error *e)
-{
-        uint64_t deadline = now_ns() + NATIVE_RUNNING_TIMEOUT_SECONDS * UINT64_C(1000000000);
-        for (;;) {
-                uint64_t start = now_ns();
-                int r = look_for_note(b, maps, n_maps, e);
-                if (r != 0)
-                        return r < 0 ? r : 0;
-                if (now_ns() > deadline)
-                        return mpart_error_set(e, -ETIMEDOUT,
-                                        "the kernel reached its start code but did not come up within %d s; "
-                                        "look at its "
-                                        "console",
-                                        NATIVE_RUNNING_TIMEOUT_SECONDS);
-                /* At most a third of one CPU goes into looking. */
-                pause_ns(MAX(2 * (now_ns() - start), UINT64_C(10000000)));
-        }
-}
-
 int native_wait_running(struct native_boot *b, struct ledger *l, struct mpart_error *e)
 {
-        size_t n = b->claim.memory.n;
-        _cleanup_free_ struct physmem_map *maps = calloc(n, sizeof(*maps));
-        int r = maps ? 0 : -ENOMEM;
-
-        for (size_t i = 0; r == 0 && i < n; i++)
-                r = physmem_map(&b->native->mem, &b->claim, b->claim.memory.items[i].start,
-                                b->claim.memory.items[i].size, false, &maps[i], e);
-        if (r == 0)
-                r = poll_for_note(b, maps, n, e);
-        for (size_t i = 0; maps && i < n; i++)
-                physmem_unmap(&maps[i]);
+        int r = notes_wait(b, &l->vmcoreinfo, e);
         if (r < 0)
                 return r;
-
         b->claim.holds_low = false;
         r = ledger_drop(l, TAKEN_LOW, e);
         window_release(&b->native->window, b->kernel);
@@ -248,11 +130,13 @@ static int stop_cpus(struct native *n, const struct claim *c, const struct ledge
 }
 
 static int undo_entry(struct native *n, const struct claim *c, struct ledger *l, const struct taken *t,
-                struct mpart_error *e)
+                bool *ret_clean, struct mpart_error *e)
 {
         switch (t->kind) {
-        case TAKEN_WOKEN:
-                return stop_cpus(n, c, l, e);
+        case TAKEN_WOKEN: {
+                int r = stop_cpus(n, c, l, e);
+                return r < 0 ? r : notes_destroy_known(n, c, l, ret_clean, e);
+        }
         case TAKEN_LOW:
                 window_release(&n->window, c->kernel);
                 return 0;
@@ -265,9 +149,10 @@ static int undo_entry(struct native *n, const struct claim *c, struct ledger *l,
         return mpart_error_set(e, -EINVAL, "unknown entry in the ledger");
 }
 
-int native_undo(struct native *n, const struct mpart_plan_kernel *kernel, struct ledger *l,
+int native_undo(struct native *n, const struct mpart_plan_kernel *kernel, struct ledger *l, bool *ret_clean,
                 struct mpart_error *e)
 {
+        *ret_clean = false;
         struct claim c;
         int first = claim_make(kernel, &c);
         if (first < 0)
@@ -275,7 +160,7 @@ int native_undo(struct native *n, const struct mpart_plan_kernel *kernel, struct
 
         for (const struct taken *t; (t = ledger_last(l));) {
                 enum taken_kind kind = t->kind;
-                int r = undo_entry(n, &c, l, t, first == 0 ? e : NULL);
+                int r = undo_entry(n, &c, l, t, ret_clean, first == 0 ? e : NULL);
                 if (r < 0 && first == 0)
                         first = r;
                 /* CPUs that could not be stopped must not go back to the primary. */

@@ -30,7 +30,9 @@ struct native_boot {
         const struct mpart_plan *plan; /* unchanged while the boot lives */
         unsigned kernel;
         char *image_path, *initrd_path, *extra; /* initrd_path, extra: NULL for none */
-        struct mpart_shared_network network;    /* what the secondary is told of its interface */
+        const struct mpart_machine *machine;    /* as read when the daemon started; NULL: read it again */
+        bool clean; /* no note of an earlier kernel can be in its memory; set by native_undo */
+        struct mpart_shared_network network; /* what the secondary is told of its interface */
         const atomic_bool *cancel;
 
         struct claim claim;
@@ -41,7 +43,7 @@ struct native_boot {
         unsigned *cpu_numbers;       /* same order */
         size_t n_cpus;
         struct mpart_boot *boot;
-        uint64_t load_bytes, load_ns; /* what native_load wrote, and its time */
+        uint64_t load_bytes, load_ns; /* what native_load wrote, and the time of the writing alone */
 };
 
 #define NATIVE_BOOT_INIT ((struct native_boot){ .initrd_fd = -1 })
@@ -59,8 +61,9 @@ int native_start(struct native_boot *b, struct ledger *l, struct mpart_error *e)
 /* Waits for the kernel's own VMCOREINFO; then frees the window. */
 int native_wait_running(struct native_boot *b, struct ledger *l, struct mpart_error *e);
 
-/* Stops what runs and gives back what is taken; goes on past a failure and returns the first one. */
-int native_undo(struct native *n, const struct mpart_plan_kernel *kernel, struct ledger *l,
+/* Stops what runs and gives back what is taken; goes on past a failure and returns the first one.
+ * *ret_clean: see native_boot. */
+int native_undo(struct native *n, const struct mpart_plan_kernel *kernel, struct ledger *l, bool *ret_clean,
                 struct mpart_error *e);
 
 void native_boot_clear(struct native_boot *b);

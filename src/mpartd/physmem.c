@@ -109,20 +109,6 @@ void physmem_unmap(struct physmem_map *m)
         *m = (struct physmem_map){ 0 };
 }
 
-int physmem_write(const struct physmem *mem, const struct claim *c, uint64_t address, uint64_t size,
-                const void *data, uint64_t data_size, struct mpart_error *e)
-{
-        struct physmem_map map = { 0 };
-        int r = physmem_map(mem, c, address, size, true, &map, e);
-        if (r < 0)
-                return r;
-        assert(map.data);
-        memcpy(map.data, data, data_size);
-        memset((char *)map.data + data_size, 0, size - data_size);
-        physmem_unmap(&map);
-        return 0;
-}
-
 static int read_exactly(int fd, char *data, uint64_t size)
 {
         for (uint64_t done = 0; done < size;) {
@@ -136,18 +122,28 @@ static int read_exactly(int fd, char *data, uint64_t size)
         return 0;
 }
 
-int physmem_fill(const struct physmem *mem, const struct claim *c, uint64_t address, uint64_t size, int fd,
-                uint64_t data_size, struct mpart_error *e)
+int physmem_put(void *to, uint64_t size, const void *data, uint64_t data_size, int fd, struct mpart_error *e)
+{
+        int r = 0;
+        if (data)
+                memcpy(to, data, data_size);
+        else if (data_size > 0)
+                r = read_exactly(fd, to, data_size);
+        memset((char *)to + data_size, 0, size - data_size);
+        return r < 0 ? mpart_error_set(e, r, "the file cannot be read to its end: %s", strerror(-r)) : 0;
+}
+
+int physmem_write(const struct physmem *mem, const struct claim *c, uint64_t address, uint64_t size,
+                const void *data, uint64_t data_size, struct mpart_error *e)
 {
         struct physmem_map map = { 0 };
         int r = physmem_map(mem, c, address, size, true, &map, e);
         if (r < 0)
                 return r;
         assert(map.data);
-        r = read_exactly(fd, map.data, data_size);
-        memset((char *)map.data + data_size, 0, size - data_size);
+        r = physmem_put(map.data, size, data, data_size, -1, e);
         physmem_unmap(&map);
-        return r < 0 ? mpart_error_set(e, r, "the file cannot be read to its end: %s", strerror(-r)) : 0;
+        return r;
 }
 
 int physmem_map_apic(

@@ -31,9 +31,10 @@ int physmem_check(const struct physmem *mem, const struct claim *c, struct mpart
 int physmem_write(const struct physmem *mem, const struct claim *c, uint64_t address, uint64_t size,
                 const void *data, uint64_t data_size, struct mpart_error *e);
 
-/* As above, the bytes read from a file: -EIO where it ends early. */
-int physmem_fill(const struct physmem *mem, const struct claim *c, uint64_t address, uint64_t size, int fd,
-                uint64_t data_size, struct mpart_error *e);
+/* The same into a mapping that is there already; where `data` is NULL the bytes are read from `fd`, -EIO
+ * where it ends early. */
+int physmem_put(void *to, uint64_t size, const void *data, uint64_t data_size, int fd,
+                struct mpart_error *e);
 
 /* The local APIC's page, uncached. Which CPU's APIC answers depends on the CPU that reads: pin the thread.
  */

@@ -20,8 +20,7 @@ static int check_lockdown(int root, struct mpart_error *e)
                 return 0;
         return mpart_error_set(e, -EPERM,
                         "the primary is locked down (/sys/kernel/security/lockdown: %s): /dev/mem is "
-                        "closed; switch Secure "
-                        "Boot off, or leave out lockdown=",
+                        "closed; switch Secure Boot off, or leave out lockdown=",
                         text);
 }
 
@@ -36,8 +35,7 @@ static int check_cpu(const struct native_boot *b, const struct mpart_machine *m,
         if (cpugate_is_online(&b->native->cpus, cpu) != 1)
                 return mpart_error_set(e, -EBUSY,
                                 "CPU %u is offline in the primary: somebody else uses it, or it was "
-                                "switched off; bring it "
-                                "back first (echo 1 > /sys/devices/system/cpu/cpu%u/online)",
+                                "switched off; bring it back first (echo 1 > /sys/devices/system/cpu/cpu%u/online)",
                                 cpu, cpu);
         if (c->apic_id == MPART_APIC_ID_UNKNOWN)
                 return mpart_error_set(e, -ENODATA, "CPU %u: /proc/cpuinfo does not tell its APIC id", cpu);
@@ -55,8 +53,7 @@ static int collect_cpus(struct native_boot *b, const struct mpart_plan_kernel *k
                 return mpart_error_set(e, -ENOMEM, "out of memory");
 
         b->cpu_numbers[b->n_cpus++] = k->boot_cpu;
-        MPART_CPUSET_FOREACH(cpu, &k->cpus)
-        {
+        MPART_CPUSET_FOREACH (cpu, &k->cpus) {
                 if ((unsigned)cpu != k->boot_cpu)
                         b->cpu_numbers[b->n_cpus++] = (unsigned)cpu;
         }
@@ -68,17 +65,32 @@ static int collect_cpus(struct native_boot *b, const struct mpart_plan_kernel *k
         return 0;
 }
 
+/* What the daemon read at its start will do where it tells the APIC ids; of CPUs that were offline then it
+ * does not. */
+static bool knows_apic_ids(const struct mpart_machine *m, const struct mpart_cpuset *cpus)
+{
+        MPART_CPUSET_FOREACH (cpu, cpus) {
+                const struct mpart_cpu *c = mpart_machine_cpu(m, (unsigned)cpu);
+                if (c && c->apic_id == MPART_APIC_ID_UNKNOWN)
+                        return false;
+        }
+        return true;
+}
+
 static int check_machine(struct native_boot *b, const struct mpart_plan_kernel *k, struct mpart_error *e)
 {
-        _cleanup_(mpart_machine_freep) struct mpart_machine *m = NULL;
-        int r = mpart_machine_read("/", &m, e);
-        if (r < 0)
-                return r;
+        _cleanup_(mpart_machine_freep) struct mpart_machine *again = NULL;
+        const struct mpart_machine *m = b->machine;
+        if (!m || !knows_apic_ids(m, &k->cpus)) {
+                int r = mpart_machine_read("/", &again, e);
+                if (r < 0)
+                        return r;
+                m = again;
+        }
         if (!streq(m->digest, b->plan->digest))
                 return mpart_error_set(e, -ESTALE,
-                                "the plan was made for another machine; make a new one (mpartctl "
-                                "plan --save)");
-        r = collect_cpus(b, k, m, e);
+                                "the plan was made for another machine; make a new one (mpartctl plan --save)");
+        int r = collect_cpus(b, k, m, e);
         if (r == 0)
                 r = check_lockdown(b->native->root, e);
         if (r == 0)

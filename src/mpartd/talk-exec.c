@@ -152,6 +152,7 @@ static bool serve_output(struct talk *t, struct talk_job *j, int s)
         if (used > 0)
                 talk_send(t, MPART_DOWN_USED, j->id, used | flag, NULL, 0);
         if (n < 0) { /* the reader has gone */
+                talk_send(t, MPART_DOWN_DEAF, j->id, flag, NULL, 0);
                 fifo_free(&j->output[s]);
                 close_fd(&j->out[s]);
         } else if (j->output[s].size == 0 && (j->ended[s] || j->has_exited))

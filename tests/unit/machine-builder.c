@@ -63,8 +63,7 @@ static struct mpart_cpu *find_cpu(struct builder *b, unsigned id)
 
 static bool add_cpus(struct builder *b, const struct mpart_cpuset *cpus, int node)
 {
-        MPART_CPUSET_FOREACH(cpu, cpus)
-        {
+        MPART_CPUSET_FOREACH (cpu, cpus) {
                 if (find_cpu(b, (unsigned)cpu) || grow_array(&b->m->cpus, &b->cpu_capacity, b->m->n_cpus + 1,
                                                                   sizeof(*b->m->cpus)) < 0)
                         return false;
@@ -129,8 +128,7 @@ static bool add_core(struct builder *b, const char *rest)
         _cleanup_cpuset_ struct mpart_cpuset core = { 0 };
         if (!read_cpus(rest, &core))
                 return false;
-        MPART_CPUSET_FOREACH(cpu, &core)
-        {
+        MPART_CPUSET_FOREACH (cpu, &core) {
                 struct mpart_cpu *c = find_cpu(b, (unsigned)cpu);
                 if (!c || mpart_cpuset_copy(&c->siblings, &core) < 0)
                         return false;
@@ -143,8 +141,7 @@ static bool set_offline(struct builder *b, const char *rest)
         _cleanup_cpuset_ struct mpart_cpuset cpus = { 0 };
         if (!read_cpus(rest, &cpus))
                 return false;
-        MPART_CPUSET_FOREACH(cpu, &cpus)
-        {
+        MPART_CPUSET_FOREACH (cpu, &cpus) {
                 struct mpart_cpu *c = find_cpu(b, (unsigned)cpu);
                 if (!c)
                         return false;
@@ -159,8 +156,7 @@ static bool add_uarts(struct builder *b, const char *rest)
         _cleanup_cpuset_ struct mpart_cpuset uarts = { 0 };
         if (!read_cpus(rest, &uarts))
                 return false;
-        MPART_CPUSET_FOREACH(n, &uarts)
-        {
+        MPART_CPUSET_FOREACH (n, &uarts) {
                 if (grow_array(&b->m->uarts, &b->uart_capacity, b->m->n_uarts + 1, sizeof(unsigned)) < 0)
                         return false;
                 b->m->uarts[b->m->n_uarts++] = (unsigned)n;

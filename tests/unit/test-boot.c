@@ -73,7 +73,7 @@ static void test_segments(void **state)
 
         const struct mpart_segment *image = find(boot, "image"), *ramdisk = find(boot, "ramdisk");
         assert_int_equal(image->address, LOAD);
-        assert_int_equal(image->size, FIXTURE_INIT_SIZE);
+        assert_int_equal(image->size, FIXTURE_CODE);
         assert_ptr_equal(image->data, f.bytes + FIXTURE_SETUP);
         assert_int_equal(image->data_size, FIXTURE_CODE);
         assert_int_equal(ramdisk->address, BOOT_AREA - 8192);
@@ -237,6 +237,26 @@ static void test_large_alignment(void **state)
         fixture_done(&f);
 }
 
+/* A ramdisk that the caller reads itself has its place and its fields all the same. */
+static void test_ramdisk_of_the_caller(void **state)
+{
+        (void)state;
+        struct fixture f;
+        struct boot_params params;
+        fixture_init(&f);
+        f.request.ramdisk = NULL;
+        _cleanup_(mpart_boot_freep) struct mpart_boot *boot = build(&f);
+        const struct mpart_segment *ramdisk = find(boot, "ramdisk");
+        assert_null(ramdisk->data);
+        assert_int_equal(ramdisk->data_size, 5000);
+        assert_int_equal(ramdisk->size, 8192);
+        peek(boot, find(boot, "boot_params")->address, &params, sizeof(params));
+        assert_int_equal(params.hdr.ramdisk_image, (uint32_t)ramdisk->address);
+        assert_int_equal(params.ext_ramdisk_image, ramdisk->address >> 32);
+        assert_int_equal(params.hdr.ramdisk_size, 5000);
+        fixture_done(&f);
+}
+
 static void check_refused(const struct fixture *f, int code, const char *text)
 {
         struct mpart_boot *boot = NULL;
@@ -361,6 +381,7 @@ int main(void)
                 cmocka_unit_test(test_e820),
                 cmocka_unit_test(test_start),
                 cmocka_unit_test(test_vmlinux),
+                cmocka_unit_test(test_ramdisk_of_the_caller),
                 cmocka_unit_test(test_large_alignment),
                 cmocka_unit_test(test_refused),
         };

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+
+#include "clock.h"
+#include "macros.h"
+#include "native-internal.h"
+
+#define PAGE 4096U
+#define SCAN_CHUNK (64 * MiB) /* between looks at the cancel flag and the clock */
+
+static int destroy_in_range(struct native_boot *b, struct mpart_range range, struct mpart_error *e)
+{
+        struct physmem_map map = { 0 };
+        int r = physmem_map(&b->native->mem, &b->claim, range.start, range.size, true, &map, e);
+        if (r < 0)
+                return r;
+        char *p = map.data, *end = p + range.size;
+        while (p < end && (r = native_canceled(b, e)) == 0) {
+                size_t n = MIN((size_t)(end - p), (size_t)SCAN_CHUNK);
+                int64_t offset = mpart_vmcoreinfo_find(p, n);
+                if (offset >= 0)
+                        memset(p + offset, 0, PAGE);
+                p += offset < 0 ? n : (size_t)offset + PAGE;
+        }
+        physmem_unmap(&map);
+        return r;
+}
+
+int notes_destroy_all(struct native_boot *b, struct mpart_error *e)
+{
+        int r = 0;
+        for (size_t i = 0; r == 0 && i < b->claim.memory.n; i++)
+                r = destroy_in_range(b, b->claim.memory.items[i], e);
+        return r;
+}
+
+int notes_destroy_known(struct native *n, const struct claim *c, struct ledger *l, bool *ret_clean,
+                struct mpart_error *e)
+{
+        static const char nothing[PAGE] = { 0 };
+        if (l->vmcoreinfo == 0) /* it never came so far, or had one that nobody saw */
+                return 0;
+        int r = physmem_write(&n->mem, c, l->vmcoreinfo, PAGE, nothing, PAGE, e);
+        *ret_clean = r == 0;
+        return r;
+}
+
+/* One pass over the kernel's memory. 1: the note is there, *ret set; 0: not yet. */
+static int look(struct native_boot *b, const struct physmem_map *maps, uint64_t *ret, struct mpart_error *e)
+{
+        for (size_t i = 0; i < b->claim.memory.n; i++)
+                for (uint64_t at = 0; at < maps[i].size; at += SCAN_CHUNK) {
+                        int r = native_canceled(b, e);
+                        if (r < 0)
+                                return r;
+                        int64_t offset = mpart_vmcoreinfo_find(
+                                        (char *)maps[i].data + at, MIN(maps[i].size - at, SCAN_CHUNK));
+                        if (offset < 0)
+                                continue;
+                        *ret = b->claim.memory.items[i].start + at + (uint64_t)offset;
+                        return 1;
+                }
+        return 0;
+}
+
+static int poll_memory(
+                struct native_boot *b, const struct physmem_map *maps, uint64_t *ret, struct mpart_error *e)
+{
+        uint64_t deadline = now_ns() + NATIVE_RUNNING_TIMEOUT_SECONDS * UINT64_C(1000000000);
+        for (;;) {
+                uint64_t start = now_ns();
+                int r = look(b, maps, ret, e);
+                if (r != 0)
+                        return r < 0 ? r : 0;
+                if (now_ns() > deadline)
+                        return mpart_error_set(e, -ETIMEDOUT,
+                                        "the kernel reached its start code but did not come up within %d s; look "
+                                        "at its console",
+                                        NATIVE_RUNNING_TIMEOUT_SECONDS);
+                /* At most a third of one CPU goes into looking. */
+                pause_ns(MAX(2 * (now_ns() - start), UINT64_C(10000000)));
+        }
+}
+
+int notes_wait(struct native_boot *b, uint64_t *ret, struct mpart_error *e)
+{
+        size_t n = b->claim.memory.n;
+        _cleanup_free_ struct physmem_map *maps = calloc(n, sizeof(*maps));
+        int r = 0;
+        if (!maps)
+                return mpart_error_set(e, -ENOMEM, "out of memory");
+
+        for (size_t i = 0; r == 0 && i < n; i++)
+                r = physmem_map(&b->native->mem, &b->claim, b->claim.memory.items[i].start,
+                                b->claim.memory.items[i].size, false, &maps[i], e);
+        if (r == 0)
+                r = poll_memory(b, maps, ret, e);
+        for (size_t i = 0; i < n; i++)
+                physmem_unmap(&maps[i]);
+        return r;
+}
