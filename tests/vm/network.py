@@ -32,7 +32,7 @@ def remote(kernel, command):
     return f"dbclient -y -y -i {KEY} root@{address(kernel)} {command}"
 
 
-def wait_login(vm, kernel, timeout=120):
+def wait_login(vm, kernel, timeout=180):
     """Until ssh works; the seconds that took."""
     start = time.monotonic()
     while vm.run(f"timeout 20 {remote(kernel, 'true')} </dev/null", 60).rc != 0:
