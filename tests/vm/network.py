@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the network's test and its benchmark share: kernels that one can log in to."""
+import shlex
 import time
 
 from vm import VMError
@@ -25,6 +26,11 @@ def make_ramdisk(vm, *options):
     vm.check(f"[ -e {KEY} ] || dropbearkey -t ed25519 -f {KEY}; dropbearkey -y -f {KEY} | grep ^ssh- >{KEY}.pub")
     words = " ".join(["--ssh-key", f"{KEY}.pub", "--add", f"{KEY}:/root/.ssh/id_dropbear", *options])
     return vm.check(f"mpartctl initrd create -o {RAMDISK} {words}")
+
+
+def background(vm, command):
+    """Start a shell command; go on at once."""
+    vm.check(f"setsid sh -c {shlex.quote(command)} </dev/null >/dev/null 2>&1 &")
 
 
 def remote(kernel, command):
