@@ -9,7 +9,7 @@ import re
 import sys
 
 import network
-from network import KERNELS, KEY, RAMDISK, address, remote, wait_login
+from network import KERNELS, KEY, RAMDISK, address, background, remote, wait_login
 from steps import Road, contains, equal
 from vm import VM
 
@@ -116,7 +116,7 @@ def copy(vm):
 @road.step
 def restart_one(vm):
     """A kernel that is stopped takes its interface along, and comes back, while another one transfers."""
-    vm.send(remote(1, "'cat >/tmp/copy; sha256sum </tmp/copy'") + " </tmp/sent >/tmp/sum")
+    background(vm, remote(1, "'cat >/tmp/copy; sha256sum </tmp/copy'") + " </tmp/sent >/tmp/sum")
     vm.check("mpartctl stop 2", 120)
     equal(interfaces(vm) & {"mpart1", "mpart2", "mpart3"}, {"mpart1", "mpart3"})
     vm.check(f"mpartctl boot 2 --initrd {RAMDISK}", 120)
@@ -136,7 +136,7 @@ def daemon_restart(vm):
 @road.step
 def panic(vm):
     """A panic in mid-transfer harms nobody else; the kernel boots again."""
-    vm.send(remote(2, "'cat >/tmp/copy'") + " </tmp/sent")
+    background(vm, remote(2, "'cat >/tmp/copy'") + " </tmp/sent")
     crash = remote(2, "'sleep 1; echo c >/proc/sysrq-trigger'")
     vm.run(f"timeout 20 {crash} </dev/null", 60)
     for kernel in (1, 3):
