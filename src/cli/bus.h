@@ -47,6 +47,7 @@ struct bus_memory {
         unsigned node;
 };
 struct bus_details {
+        uint64_t stage_us[5]; /* checks, CPUs, loading, waking, coming up; zeros: not known */
         char *cmdline;
         char **pci; /* addresses, behind the last one NULL */
         struct bus_memory *memory;

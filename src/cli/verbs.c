@@ -112,6 +112,9 @@ static const struct verb_option console_options[] = {
 static const struct verb_option exec_options[] = {
         { OPTION_TTY, NULL, "run the command on a terminal" },
 };
+static const struct verb_option monitor_options[] = {
+        { OPTION_JSON, NULL, "print each change as a JSON object in a line" },
+};
 static const struct verb_option list_options[] = {
         { OPTION_JSON, NULL, "print the kernels as JSON" },
 };
@@ -196,6 +199,10 @@ const struct verb verbs[] = {
                         OPTIONS(list_options),
                         .help = "list the kernels of the saved plan",
                         .run = verb_list },
+        { .name = "monitor",
+                        OPTIONS(monitor_options),
+                        .help = "follow the kernels: a line for each change of state",
+                        .run = verb_monitor },
         { .name = "status",
                         .operands = "[ID]",
                         .max_operands = 2,

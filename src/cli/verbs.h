@@ -110,6 +110,7 @@ int verb_initrd(const struct invocation *c, struct mpart_error *e);
 int verb_list(const struct invocation *c, struct mpart_error *e);
 int verb_log(const struct invocation *c, struct mpart_error *e);
 int verb_machine(const struct invocation *c, struct mpart_error *e);
+int verb_monitor(const struct invocation *c, struct mpart_error *e);
 int verb_plan(const struct invocation *c, struct mpart_error *e);
 int verb_status(const struct invocation *c, struct mpart_error *e);
 int verb_stop(const struct invocation *c, struct mpart_error *e);

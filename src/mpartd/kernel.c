@@ -150,6 +150,7 @@ void kernel_stop_services(struct kernel *k)
 static void boot_is_running(struct kernel *k, const struct job *j)
 {
         const struct job_times *t = &j->times;
+        k->times = j->times;
         log_line((int)k->id, LOG_INFO,
                         "kernel %u: checked in %.1f ms, CPUs taken in %.1f ms, memory loaded in %.1f ms "
                         "(%" PRIu64 " KiB written in %.1f ms), woken in %.1f ms, up after another %.1f ms",
