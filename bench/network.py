@@ -9,7 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/vm"))
 
 import network  # noqa: E402
-from network import PORT, address, remote  # noqa: E402
+from network import PORT, address, background, remote  # noqa: E402
 from vm import VM  # noqa: E402
 
 TOOL = "/root/netbench"
@@ -77,9 +77,9 @@ def main():
         vm.check(f"mpartctl boot 1 --initrd {network.RAMDISK}", 240)
         network.wait_login(vm, 1)
         vm.check(VETH)
-        vm.send(f"{TOOL} serve {PORT} &")
-        vm.send(f"ip netns exec bench {TOOL} serve {PORT} &")
-        vm.send(remote(1, f"netbench serve {PORT}") + " </dev/null &")
+        background(vm, f"{TOOL} serve {PORT}")
+        background(vm, f"ip netns exec bench {TOOL} serve {PORT}")
+        background(vm, remote(1, f"netbench serve {PORT}"))
         vm.check("sleep 5")
 
         loopback = measure(vm, "loopback", "127.0.0.1")

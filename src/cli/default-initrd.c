@@ -93,8 +93,10 @@ static bool is_fresh(const char *path, const char *release)
         char modules[RELEASE_MAX + 64];
         struct stat st;
         snprintf(modules, sizeof(modules), "/lib/modules/%s/modules.dep.bin", release);
-        const char *const inputs[] = { agent_path(), "/proc/self/exe", "/bin/busybox", modules, KEYS,
-                MPART_CONFIG_DIR };
+        static const char keys[] = KEYS,
+                          directory[] = MPART_CONFIG_DIR; /* the directory: keys that are gone */
+        const char *const inputs[] = { agent_path(), "/proc/self/exe", "/bin/busybox", modules, keys,
+                directory };
         if (stat(path, &st) < 0)
                 return false;
         for (size_t i = 0; i < ARRAY_SIZE(inputs); i++)

@@ -173,12 +173,14 @@ static int visit(struct archive *a, struct archive_entry *entry, const char *nam
         };
         _cleanup_free_ char *owned = NULL;
         if (link) {
-                member.data = owned = strdup(link);
+                owned = strdup(link);
+                member.data = owned;
                 member.size = owned ? strlen(owned) : 0;
         } else if (archive_entry_filetype(entry) == AE_IFREG && walk->wanted(walk->userdata, &member)) {
                 struct output o = { 0 };
                 int r = read_data(a, name, &o, e);
-                member.data = owned = o.data;
+                owned = o.data;
+                member.data = owned;
                 member.size = o.size;
                 if (r < 0)
                         return r;

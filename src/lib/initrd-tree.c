@@ -98,7 +98,7 @@ static int add_file(struct initrd_tree *t, const char *from, const char *to, con
 {
         from = without_slash(from);
         _cleanup_free_ char *data = NULL;
-        size_t size;
+        size_t size = 0;
         struct stat st;
         int r = fstatat(t->root, from, &st, 0) < 0 ? -errno : 0;
         if (r == 0)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "boot-options.h"
-#include "macros.h"
+#include "table.h"
 
 static const char *const end_names[_KERNEL_END_MAX] = {
         [END_CRASH] = "crash",
@@ -11,38 +11,14 @@ static const char *const end_names[_KERNEL_END_MAX] = {
         [END_REBOOT] = "reboot",
         [END_POWER_OFF] = "poweroff",
 };
+DEFINE_TABLE(kernel_end, enum kernel_end, end_names)
 
 static const char *const action_names[_END_ACTION_MAX] = {
         [ACTION_STOP] = "stop",
         [ACTION_RESTART] = "restart",
         [ACTION_PRESERVE] = "preserve",
 };
-
-const char *kernel_end_to_string(enum kernel_end end)
-{
-        return end >= 0 && end < _KERNEL_END_MAX ? end_names[end] : NULL;
-}
-
-enum kernel_end kernel_end_from_string(const char *s)
-{
-        for (int i = 0; i < _KERNEL_END_MAX; i++)
-                if (streq(end_names[i], s))
-                        return (enum kernel_end)i;
-        return _KERNEL_END_INVALID;
-}
-
-const char *end_action_to_string(enum end_action action)
-{
-        return action >= 0 && action < _END_ACTION_MAX ? action_names[action] : NULL;
-}
-
-enum end_action end_action_from_string(const char *s)
-{
-        for (int i = 0; i < _END_ACTION_MAX; i++)
-                if (streq(action_names[i], s))
-                        return (enum end_action)i;
-        return _END_ACTION_INVALID;
-}
+DEFINE_TABLE(end_action, enum end_action, action_names)
 
 void boot_options_init(struct boot_options *o)
 {

@@ -102,7 +102,7 @@ static int make_bridge(struct net_bridge *b, const struct net_config *c, struct 
 /* Runs nft with `text` as its standard input. */
 static int run_nft(const char *text, struct mpart_error *e)
 {
-        int ends[2];
+        int ends[2] = { -1, -1 };
         if (pipe2(ends, O_CLOEXEC) < 0)
                 return mpart_error_set(e, -errno, "pipe: %s", strerror(errno));
         int r = write_all(ends[1], text, strlen(text)); /* short: a pipe takes it whole */

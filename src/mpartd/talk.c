@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -9,6 +8,7 @@
 #include "macros.h"
 #include "region.h"
 #include "talk-internal.h"
+#include "thread.h"
 
 #define BEAT_NS UINT64_C(500000000)
 
@@ -218,21 +218,6 @@ static void attach(struct talk *t, struct ring *ring, enum mpart_shared_ring whi
         ring_attach(ring, base + p.control, base + p.data, p.size, side);
 }
 
-/* Signals are the event loop's: the thread takes none. */
-static int start_thread(struct talk *t)
-{
-        sigset_t all, old;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &old);
-        int r = pthread_create(&t->thread, NULL, run, t);
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-        char name[16];
-        snprintf(name, sizeof(name), "talk-%u", t->kernel);
-        if (r == 0)
-                pthread_setname_np(t->thread, name);
-        return -r;
-}
-
 int talk_start(struct talk *t, void *region, unsigned tsc_khz, struct mpart_error *e)
 {
         const struct mpart_shared_header *h = region;
@@ -255,7 +240,11 @@ int talk_start(struct talk *t, void *region, unsigned tsc_khz, struct mpart_erro
         attach(t, &t->control_up, MPART_RING_CONTROL_UP, RING_CONSUMER);
         attach(t, &t->control_down, MPART_RING_CONTROL_DOWN, RING_PRODUCER);
         talk_console_begin(t);
-        int r = start_thread(t);
+        int r = thread_start(&t->thread, run, t);
+        char name[16];
+        snprintf(name, sizeof(name), "talk-%u", t->kernel);
+        if (r == 0)
+                pthread_setname_np(t->thread, name);
         if (r < 0) {
                 t->header = NULL;
                 talk_console_end(t);

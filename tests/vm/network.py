@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the network's test and its benchmark share: kernels that one can log in to."""
+import shlex
 import time
 
 from vm import VMError
@@ -27,12 +28,17 @@ def make_ramdisk(vm, *options):
     return vm.check(f"mpartctl initrd create -o {RAMDISK} {words}")
 
 
+def background(vm, command):
+    """Start a shell command; go on at once."""
+    vm.check(f"setsid sh -c {shlex.quote(command)} </dev/null >/dev/null 2>&1 &")
+
+
 def remote(kernel, command):
     """A command line that runs another one in a kernel, by ssh. Host keys are new at each boot."""
     return f"dbclient -y -y -i {KEY} root@{address(kernel)} {command}"
 
 
-def wait_login(vm, kernel, timeout=120):
+def wait_login(vm, kernel, timeout=180):
     """Until ssh works; the seconds that took."""
     start = time.monotonic()
     while vm.run(f"timeout 20 {remote(kernel, 'true')} </dev/null", 60).rc != 0:
