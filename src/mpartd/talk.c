@@ -60,7 +60,7 @@ void talk_wake(struct talk *t)
 int talk_send(struct talk *t, uint32_t type, uint32_t job, uint32_t value, const void *data, size_t n)
 {
         struct mpart_control control = { job, value };
-        const struct iovec parts[] = { { &control, sizeof(control) }, { (void *)(uintptr_t)data, n } };
+        const struct iovec parts[] = { { &control, sizeof(control) }, { (void *)data, n } };
         return ring_putv(&t->control_down, type, parts, 2);
 }
 
