@@ -8,3 +8,4 @@
 #include "cmdline.h"
 #include "machine.h"
 #include "plan.h"
+#include "request.h"

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The memory of a request: first what each kernel must have, then what the primary must keep, then what each
+ * would like, then what it may have at most. All in units of the alignment. */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "plan-share.h"
+
+struct wish {
+        uint64_t target[3]; /* least, desired, most */
+        bool strict;        /* from order[0] alone */
+        size_t *order;      /* of nodes; owned */
+};
+
+struct wishes {
+        struct planner *p;
+        uint64_t *usable;   /* of each node; what is left of it */
+        struct wish *items; /* of each kernel but the primary */
+        size_t n;
+};
+
+static void wishes_free(struct wishes *w)
+{
+        for (size_t i = 0; w->items && i < w->n; i++)
+                free(w->items[i].order);
+        free(w->items);
+}
+
+static uint64_t round_up(const struct planner *p, uint64_t bytes)
+{
+        uint64_t unit = p->plan->policy.alignment;
+        return bytes / unit + (bytes % unit != 0);
+}
+
+/* What its CPUs are of all CPUs at home on a node, of what the node has to give. */
+static uint64_t fair_share(const struct wishes *w, size_t kernel)
+{
+        const struct mpart_machine *m = w->p->machine;
+        uint64_t share = 0;
+        MPART_CPUSET_FOREACH (home, &w->p->kernels[kernel].homes) {
+                uint64_t all = 0, own = 0;
+                for (size_t i = 0; i < m->n_cpus; i++) {
+                        size_t node = planner_node_of_cpu(m, m->cpus[i].id);
+                        if (node == NO_NODE || planner_home_of_node(m, node) != (size_t)home)
+                                continue;
+                        all++;
+                        own += mpart_cpuset_has(&w->p->plan->kernels[kernel].cpus, m->cpus[i].id);
+                }
+                share += all ? w->usable[home] * own / all : 0;
+        }
+        return share;
+}
+
+/* What a boot needs in one range (mpart_layout_make). */
+static uint64_t least_bytes(const struct mpart_policy *p)
+{
+        return ALIGN_UP(p->image_size, 4 * KiB) + ALIGN_UP(p->ramdisk_size, 4 * KiB) + MPART_BOOT_AREA_SIZE +
+               p->shared_size;
+}
+
+static int set_targets(const struct wishes *w, size_t kernel, const struct mpart_request_kernel *q,
+                struct wish *ret, struct mpart_error *e)
+{
+        const struct planner *p = w->p;
+        uint64_t least = round_up(p, least_bytes(&p->plan->policy));
+        uint64_t most = round_up(p, q->memory_max), desired = round_up(p, q->memory_desired);
+        uint64_t asked = q->memory_min ? round_up(p, q->memory_min) : least;
+        uint64_t limit = most ? most : desired ? desired : UINT64_MAX;
+
+        if (asked < least || limit < least)
+                return mpart_error_set(e, -ENOSPC,
+                                "kernel %s: its memory is too small for an image, a ramdisk, the boot and a "
+                                "shared region; the nearest that fits: %" PRIu64 " MiB",
+                                q->name, least * p->plan->policy.alignment / MiB);
+        if (!desired)
+                desired = MIN(MAX(fair_share(w, kernel), asked), limit);
+        ret->target[0] = asked;
+        ret->target[1] = desired;
+        ret->target[2] = most ? most : desired;
+        return 0;
+}
+
+static int order_nodes(const struct wishes *w, size_t kernel, const struct mpart_request_kernel *q,
+                struct wish *ret, struct mpart_error *e)
+{
+        const struct mpart_machine *m = w->p->machine;
+        _cleanup_cpuset_ struct mpart_cpuset from = { 0 };
+        int r = 0;
+
+        ret->strict = q->memory_node >= 0;
+        ret->order = calloc(m->n_nodes, sizeof(*ret->order));
+        if (!ret->order)
+                return -ENOMEM;
+        if (!ret->strict)
+                return planner_nodes_by_distance(m, &w->p->kernels[kernel].homes, ret->order);
+        for (size_t i = 0; r == 0 && i < m->n_nodes; i++)
+                if (m->nodes[i].id == (unsigned)q->memory_node)
+                        r = mpart_cpuset_add(&from, (unsigned)i);
+        if (r == 0 && mpart_cpuset_is_empty(&from))
+                return mpart_error_set(e, -ENOSPC, "kernel %s: the machine has no node %d", q->name,
+                                q->memory_node);
+        return r < 0 ? r : planner_nodes_by_distance(m, &from, ret->order);
+}
+
+static uint64_t units_of(const struct wishes *w, size_t kernel)
+{
+        uint64_t total = 0;
+        for (size_t i = 0; i < w->p->machine->n_nodes; i++)
+                total += *planner_units(w->p, kernel, i);
+        return total;
+}
+
+/* What a kernel lacks of a target. */
+static uint64_t missing(const struct wishes *w, size_t kernel, int level)
+{
+        uint64_t have = units_of(w, kernel), target = w->items[kernel - 1].target[level];
+        return target > have ? target - have : 0;
+}
+
+static void give(struct wishes *w, size_t kernel, size_t node, uint64_t units)
+{
+        *planner_units(w->p, kernel, node) += units;
+        w->usable[node] -= units;
+}
+
+/* The least a kernel must have: from one node where one has it all. */
+static int give_least(struct wishes *w, size_t kernel, struct mpart_error *e)
+{
+        const struct wish *wish = &w->items[kernel - 1];
+        const struct mpart_request_kernel *q = &w->p->request->kernels[kernel - 1];
+        uint64_t unit = w->p->plan->policy.alignment, left = wish->target[0], found = 0;
+        size_t n = wish->strict ? 1 : w->p->machine->n_nodes;
+
+        for (size_t i = 0; i < n; i++) {
+                found += w->usable[wish->order[i]];
+                if (w->usable[wish->order[i]] >= left) {
+                        give(w, kernel, wish->order[i], left);
+                        return 0;
+                }
+        }
+        if (found < left && wish->strict)
+                return mpart_error_set(e, -ENOSPC,
+                                "kernel %s: it asks for %" PRIu64 " MiB of memory on node %d, where %" PRIu64
+                                " MiB are left; the nearest that fits: %" PRIu64 " MiB",
+                                q->name, left * unit / MiB, q->memory_node, found * unit / MiB,
+                                found * unit / MiB);
+        if (found < left)
+                return mpart_error_set(e, -ENOSPC,
+                                "kernel %s: it asks for %" PRIu64 " MiB of memory, and %" PRIu64
+                                " MiB are left; the nearest that fits: %" PRIu64 " MiB",
+                                q->name, left * unit / MiB, found * unit / MiB, found * unit / MiB);
+        for (size_t i = 0; i < n && left > 0; i++) {
+                uint64_t part = MIN(w->usable[wish->order[i]], left);
+                give(w, kernel, wish->order[i], part);
+                left -= part;
+        }
+        return 0;
+}
+
+/* Keeps units for the primary out of what is left; its own node first. */
+static int keep_for_primary(struct wishes *w, struct mpart_error *e)
+{
+        const struct planner *p = w->p;
+        const struct mpart_policy *policy = &p->plan->policy;
+        uint64_t wanted = MAX(policy->primary_memory, policy->image_size + policy->ramdisk_size);
+        uint64_t have = planner_primary_bytes(p), left = 0;
+        _cleanup_free_ size_t *order = calloc(p->machine->n_nodes, sizeof(*order));
+
+        if (!order || planner_nodes_by_distance(p->machine, &p->kernels[0].homes, order) < 0)
+                return -ENOMEM;
+        if (have < wanted)
+                return mpart_error_set(e, -ENOSPC,
+                                "the primary is to keep %" PRIu64
+                                " MiB of memory, but what the kernels must "
+                                "have leaves it %" PRIu64 " MiB; the nearest that fits: as much",
+                                wanted / MiB, have / MiB);
+        for (size_t i = 0; i < p->machine->n_nodes; i++)
+                left += w->usable[i];
+        have -= left * policy->alignment; /* what it has in any case */
+        left = have < wanted ? round_up(p, wanted - have) : 0;
+        for (size_t i = 0; i < p->machine->n_nodes; i++) {
+                uint64_t part = MIN(w->usable[order[i]], left);
+                w->usable[order[i]] -= part;
+                left -= part;
+        }
+        return 0;
+}
+
+/* Divides what a node has left among the kernels that want it first: each an equal part, the small wishes
+ * before the large ones. */
+static void fill_node(struct wishes *w, size_t node, int level)
+{
+        for (;;) {
+                size_t waiting = 0, next = 0;
+                uint64_t least = UINT64_MAX;
+                for (size_t k = 1; k <= w->n; k++) {
+                        uint64_t m = w->items[k - 1].order[0] == node ? missing(w, k, level) : 0;
+                        waiting += m > 0;
+                        if (m > 0 && m < least) {
+                                least = m;
+                                next = k;
+                        }
+                }
+                if (waiting == 0 || w->usable[node] == 0)
+                        return;
+                uint64_t part = MIN(least, MAX(w->usable[node] / waiting, 1U));
+                if (part == least || waiting == 1) {
+                        give(w, next, node, part);
+                        continue;
+                }
+                for (size_t k = 1; k <= w->n; k++)
+                        if (w->items[k - 1].order[0] == node && missing(w, k, level) > 0 && w->usable[node])
+                                give(w, k, node, MIN(part, w->usable[node]));
+        }
+}
+
+/* Raises every kernel to a level as far as memory goes: at its first node, then at the nearest. */
+static void raise_to(struct wishes *w, int level)
+{
+        size_t n = w->p->machine->n_nodes;
+        for (size_t i = 0; i < n; i++)
+                fill_node(w, i, level);
+        for (size_t k = 1; k <= w->n; k++)
+                for (size_t i = 0; !w->items[k - 1].strict && i < n; i++) {
+                        size_t node = w->items[k - 1].order[i];
+                        give(w, k, node, MIN(w->usable[node], missing(w, k, level)));
+                }
+}
+
+static int tell_shares(const struct wishes *w)
+{
+        uint64_t unit = w->p->plan->policy.alignment;
+        int r = 0;
+        for (size_t k = 1; r == 0 && k <= w->n; k++) {
+                const struct wish *wish = &w->items[k - 1];
+                r = plan_why(&w->p->plan->kernels[k],
+                                "memory: %" PRIu64 " MiB, of at least %" PRIu64 ", rather %" PRIu64
+                                ", at most %" PRIu64 " MiB%s",
+                                units_of(w, k) * unit / MiB, wish->target[0] * unit / MiB,
+                                wish->target[1] * unit / MiB, wish->target[2] * unit / MiB,
+                                wish->strict ? ", of one node" : ", nearest nodes first");
+        }
+        return r;
+}
+
+int planner_share_requested(struct planner *p, uint64_t *usable, struct mpart_error *e)
+{
+        _cleanup_(wishes_free) struct wishes w = { .p = p, .usable = usable, .n = p->request->n_kernels };
+        w.items = calloc(MAX(w.n, 1U), sizeof(*w.items));
+        int r = w.items ? 0 : -ENOMEM;
+
+        for (size_t k = 1; r == 0 && k <= w.n; k++) {
+                const struct mpart_request_kernel *q = &p->request->kernels[k - 1];
+                r = order_nodes(&w, k, q, &w.items[k - 1], e);
+                if (r == 0)
+                        r = set_targets(&w, k, q, &w.items[k - 1], e);
+        }
+        for (int strict = 1; strict >= 0; strict--)
+                for (size_t k = 1; r == 0 && k <= w.n; k++)
+                        if (w.items[k - 1].strict == (strict == 1))
+                                r = give_least(&w, k, e);
+        if (r == 0 && w.n > 0)
+                r = keep_for_primary(&w, e);
+        if (r < 0)
+                return r;
+        raise_to(&w, 1);
+        raise_to(&w, 2);
+        return tell_shares(&w);
+}
