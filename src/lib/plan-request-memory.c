@@ -3,6 +3,7 @@
  * would like, then what it may have at most. All in units of the alignment. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "plan-share.h"
 
@@ -17,6 +18,7 @@ struct wishes {
         uint64_t *usable;   /* of each node; what is left of it */
         struct wish *items; /* of each kernel but the primary */
         size_t n;
+        uint64_t reserve; /* units of `usable` that the primary needs to boot and to keep what it must */
 };
 
 static void wishes_free(struct wishes *w)
@@ -51,18 +53,11 @@ static uint64_t fair_share(const struct wishes *w, size_t kernel)
         return share;
 }
 
-/* What a boot needs in one range (mpart_layout_make). */
-static uint64_t least_bytes(const struct mpart_policy *p)
-{
-        return ALIGN_UP(p->image_size, 4 * KiB) + ALIGN_UP(p->ramdisk_size, 4 * KiB) + MPART_BOOT_AREA_SIZE +
-               p->shared_size;
-}
-
 static int set_targets(const struct wishes *w, size_t kernel, const struct mpart_request_kernel *q,
                 struct wish *ret, struct mpart_error *e)
 {
         const struct planner *p = w->p;
-        uint64_t least = round_up(p, least_bytes(&p->plan->policy));
+        uint64_t least = planner_least_units(p);
         uint64_t most = round_up(p, q->memory_max), desired = round_up(p, q->memory_desired);
         uint64_t asked = q->memory_min ? round_up(p, q->memory_min) : least;
         uint64_t limit = most ? most : desired ? desired : UINT64_MAX;
@@ -123,32 +118,65 @@ static void give(struct wishes *w, size_t kernel, size_t node, uint64_t units)
         w->usable[node] -= units;
 }
 
+static uint64_t units_left(const struct wishes *w)
+{
+        uint64_t left = 0;
+        for (size_t i = 0; i < w->p->machine->n_nodes; i++)
+                left += w->usable[i];
+        return left;
+}
+
+/* What the primary must have beyond the memory that no secondary can get. */
+static void find_reserve(struct wishes *w)
+{
+        const struct mpart_policy *policy = &w->p->plan->policy;
+        uint64_t wanted = MAX(policy->primary_memory, policy->image_size + policy->ramdisk_size);
+        uint64_t fixed = planner_primary_bytes(w->p) - units_left(w) * policy->alignment;
+        w->reserve = wanted > fixed ? round_up(w->p, wanted - fixed) : 0;
+}
+
+static int tell_short(const struct wishes *w, size_t kernel, uint64_t found, struct mpart_error *e)
+{
+        const struct wish *wish = &w->items[kernel - 1];
+        const struct mpart_request_kernel *q = &w->p->request->kernels[kernel - 1];
+        uint64_t unit = w->p->plan->policy.alignment, least = planner_least_units(w->p);
+        char where[40] = "", nearest[64];
+
+        if (wish->strict)
+                snprintf(where, sizeof(where), " on node %d", q->memory_node);
+        if (found >= least)
+                snprintf(nearest, sizeof(nearest), "the nearest that fits: %" PRIu64 " MiB",
+                                found * unit / MiB);
+        else if (w->p->plan->policy.primary_memory / unit > wish->target[0] - found)
+                snprintf(nearest, sizeof(nearest), "the nearest that fits: %" PRIu64 " MiB for the primary",
+                                (w->p->plan->policy.primary_memory - (wish->target[0] - found) * unit) /
+                                                MiB);
+        else
+                snprintf(nearest, sizeof(nearest), "no kernel boots in less than %" PRIu64 " MiB",
+                                least * unit / MiB);
+        return mpart_error_set(e, -ENOSPC,
+                        "kernel %s: it asks for %" PRIu64 " MiB of memory%s, where the primary and other "
+                        "kernels leave %" PRIu64 " MiB; %s",
+                        q->name, wish->target[0] * unit / MiB, where, found * unit / MiB, nearest);
+}
+
 /* The least a kernel must have: from one node where one has it all. */
 static int give_least(struct wishes *w, size_t kernel, struct mpart_error *e)
 {
         const struct wish *wish = &w->items[kernel - 1];
-        const struct mpart_request_kernel *q = &w->p->request->kernels[kernel - 1];
-        uint64_t unit = w->p->plan->policy.alignment, left = wish->target[0], found = 0;
+        uint64_t left = wish->target[0], found = 0, all = units_left(w);
         size_t n = wish->strict ? 1 : w->p->machine->n_nodes;
 
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n; i++)
                 found += w->usable[wish->order[i]];
+        found = MIN(found, all > w->reserve ? all - w->reserve : 0);
+        if (found < left)
+                return tell_short(w, kernel, found, e);
+        for (size_t i = 0; i < n; i++)
                 if (w->usable[wish->order[i]] >= left) {
                         give(w, kernel, wish->order[i], left);
                         return 0;
                 }
-        }
-        if (found < left && wish->strict)
-                return mpart_error_set(e, -ENOSPC,
-                                "kernel %s: it asks for %" PRIu64 " MiB of memory on node %d, where %" PRIu64
-                                " MiB are left; the nearest that fits: %" PRIu64 " MiB",
-                                q->name, left * unit / MiB, q->memory_node, found * unit / MiB,
-                                found * unit / MiB);
-        if (found < left)
-                return mpart_error_set(e, -ENOSPC,
-                                "kernel %s: it asks for %" PRIu64 " MiB of memory, and %" PRIu64
-                                " MiB are left; the nearest that fits: %" PRIu64 " MiB",
-                                q->name, left * unit / MiB, found * unit / MiB, found * unit / MiB);
         for (size_t i = 0; i < n && left > 0; i++) {
                 uint64_t part = MIN(w->usable[wish->order[i]], left);
                 give(w, kernel, wish->order[i], part);
@@ -157,33 +185,34 @@ static int give_least(struct wishes *w, size_t kernel, struct mpart_error *e)
         return 0;
 }
 
-/* Keeps units for the primary out of what is left; its own node first. */
-static int keep_for_primary(struct wishes *w, struct mpart_error *e)
+/* Keeps the reserve out of what is left; of the primary's own node first. */
+static int keep_for_primary(struct wishes *w)
 {
         const struct planner *p = w->p;
-        const struct mpart_policy *policy = &p->plan->policy;
-        uint64_t wanted = MAX(policy->primary_memory, policy->image_size + policy->ramdisk_size);
-        uint64_t have = planner_primary_bytes(p), left = 0;
+        uint64_t left = w->reserve;
         _cleanup_free_ size_t *order = calloc(p->machine->n_nodes, sizeof(*order));
 
         if (!order || planner_nodes_by_distance(p->machine, &p->kernels[0].homes, order) < 0)
                 return -ENOMEM;
-        if (have < wanted)
-                return mpart_error_set(e, -ENOSPC,
-                                "the primary is to keep %" PRIu64
-                                " MiB of memory, but what the kernels must "
-                                "have leaves it %" PRIu64 " MiB; the nearest that fits: as much",
-                                wanted / MiB, have / MiB);
-        for (size_t i = 0; i < p->machine->n_nodes; i++)
-                left += w->usable[i];
-        have -= left * policy->alignment; /* what it has in any case */
-        left = have < wanted ? round_up(p, wanted - have) : 0;
         for (size_t i = 0; i < p->machine->n_nodes; i++) {
                 uint64_t part = MIN(w->usable[order[i]], left);
                 w->usable[order[i]] -= part;
                 left -= part;
         }
         return 0;
+}
+
+static int check_primary(const struct wishes *w, struct mpart_error *e)
+{
+        uint64_t unit = w->p->plan->policy.alignment, all = units_left(w);
+        if (w->n == 0 || all >= w->reserve)
+                return 0;
+        uint64_t most = planner_primary_bytes(w->p);
+        return mpart_error_set(e, -ENOSPC,
+                        "the primary is to keep %" PRIu64 " MiB of memory: the machine has %" PRIu64
+                        " MiB; the nearest that fits: %" PRIu64 " MiB",
+                        w->p->plan->policy.primary_memory / MiB, most / MiB,
+                        (most - planner_least_units(w->p) * w->n * unit) / MiB);
 }
 
 /* Divides what a node has left among the kernels that want it first: each an equal part, the small wishes
@@ -255,12 +284,16 @@ int planner_share_requested(struct planner *p, uint64_t *usable, struct mpart_er
                 if (r == 0)
                         r = set_targets(&w, k, q, &w.items[k - 1], e);
         }
+        if (r == 0) {
+                find_reserve(&w);
+                r = check_primary(&w, e);
+        }
         for (int strict = 1; strict >= 0; strict--)
                 for (size_t k = 1; r == 0 && k <= w.n; k++)
                         if (w.items[k - 1].strict == (strict == 1))
                                 r = give_least(&w, k, e);
         if (r == 0 && w.n > 0)
-                r = keep_for_primary(&w, e);
+                r = keep_for_primary(&w);
         if (r < 0)
                 return r;
         raise_to(&w, 1);

@@ -73,10 +73,10 @@ static int choose_list(struct chooser *s, size_t kernel, struct mpart_error *e)
                         continue;
                 r = mpart_cpuset_format_list(&fit, &list);
                 return r < 0 ? r
-                             : mpart_error_set(e, -ENOSPC,
-                                               "kernel %s: it cannot have CPU %d: %s; the nearest that fits: "
-                                               "\"cpus\": \"%s\"",
-                                               k->name, cpu, reason(s, (unsigned)cpu, text), list);
+                             : mpart_error_set(e, -ENOSPC, "kernel %s: it cannot have CPU %d: %s%s%s%s",
+                                               k->name, cpu, reason(s, (unsigned)cpu, text),
+                                               list[0] ? "; the nearest that fits: \"cpus\": \"" : "", list,
+                                               list[0] ? "\"" : "; no CPU of its list is free");
         }
         return give(s, kernel, &k->cpus);
 }
@@ -212,6 +212,10 @@ static int choose_count(struct chooser *s, size_t kernel, struct mpart_error *e)
         const struct mpart_machine *m = s->p->machine;
         const struct mpart_request_kernel *k = &s->p->request->kernels[kernel];
         size_t n = mpart_cpuset_count(&s->free);
+        if (n == 0)
+                return mpart_error_set(e, -ENOSPC,
+                                "kernel %s: it asks for %u CPUs, but the primary and other kernels have them all",
+                                k->name, k->cpu_count);
         if (k->cpu_count > n)
                 return mpart_error_set(e, -ENOSPC,
                                 "kernel %s: it asks for %u CPUs, where the primary and other kernels leave "

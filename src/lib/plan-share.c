@@ -98,19 +98,39 @@ uint64_t planner_primary_bytes(const struct planner *p)
         return total - given - p->low_window.size;
 }
 
-/* Takes `take` units of a node from its kernels, so that what is left is divided equally again. */
-static void take_back(struct planner *p, size_t node, uint64_t take)
+uint64_t planner_least_units(const struct planner *p)
 {
-        uint64_t total = 0;
+        const struct mpart_policy *policy = &p->plan->policy;
+        uint64_t least = ALIGN_UP(policy->image_size, 4 * KiB) + ALIGN_UP(policy->ramdisk_size, 4 * KiB) +
+                         MPART_BOOT_AREA_SIZE + policy->shared_size;
+        return ALIGN_UP(least, policy->alignment) / policy->alignment;
+}
+
+/* What a kernel can do without on a node and still boot, there or with what it has elsewhere. */
+static uint64_t can_spare(const struct planner *p, size_t kernel, size_t node)
+{
+        uint64_t have = *planner_units(p, kernel, node), least = planner_least_units(p);
+        for (size_t i = 0; i < p->machine->n_nodes; i++)
+                if (i != node && *planner_units(p, kernel, i) >= least)
+                        return have;
+        return have > least ? have - least : 0;
+}
+
+/* Takes up to `wanted` units of a node from its kernels, so that what is left is divided equally again. */
+static void take_back(struct planner *p, size_t node, uint64_t wanted)
+{
+        uint64_t total = 0, spare = 0;
         size_t n = 0, turn = 0;
         for (size_t i = 1; i < p->plan->n_kernels; i++) {
                 total += *planner_units(p, i, node);
+                spare += can_spare(p, i, node);
                 n += *planner_units(p, i, node) > 0;
         }
+        total -= MIN(wanted, spare);
         for (size_t i = 1; i < p->plan->n_kernels; i++) {
                 uint64_t *units = planner_units(p, i, node);
                 if (*units > 0) {
-                        *units = (total - take) / n + (turn < (total - take) % n);
+                        *units = total / n + (turn < total % n);
                         turn++;
                 }
         }
@@ -119,26 +139,25 @@ static void take_back(struct planner *p, size_t node, uint64_t take)
 /* What the primary lacks of what it must keep comes from the nodes nearest to it. */
 static int keep_for_primary(struct planner *p, struct mpart_error *e)
 {
-        uint64_t unit = p->plan->policy.alignment, wanted = p->plan->policy.primary_memory;
+        uint64_t unit = p->plan->policy.alignment, wanted = p->plan->policy.primary_memory, have;
         _cleanup_free_ size_t *order = calloc(p->machine->n_nodes, sizeof(*order));
         if (!order || planner_nodes_by_distance(p->machine, &p->kernels[0].homes, order) < 0)
                 return -ENOMEM;
 
-        for (size_t n = 0; n < p->machine->n_nodes; n++) {
-                uint64_t have = planner_primary_bytes(p), total = 0;
-                if (have >= wanted)
-                        return 0;
-                for (size_t i = 1; i < p->plan->n_kernels; i++)
-                        total += *planner_units(p, i, order[n]);
-                uint64_t missing = ALIGN_UP(wanted - have, unit) / unit;
-                take_back(p, order[n], MIN(missing, total));
-        }
-        uint64_t have = planner_primary_bytes(p);
-        return have >= wanted ? 0
-                              : mpart_error_set(e, -ENOSPC,
-                                                "the primary cannot keep %" PRIu64
-                                                " MiB of memory: the machine has %" PRIu64 " MiB",
-                                                wanted / MiB, have / MiB);
+        for (size_t n = 0; n < p->machine->n_nodes && (have = planner_primary_bytes(p)) < wanted; n++)
+                take_back(p, order[n], ALIGN_UP(wanted - have, unit) / unit);
+        have = planner_primary_bytes(p);
+        if (have < wanted)
+                return mpart_error_set(e, -ENOSPC,
+                                "the primary cannot keep %" PRIu64 " MiB of memory: what %zu other kernels "
+                                "need to boot leaves it %" PRIu64 " MiB",
+                                wanted / MiB, p->plan->n_kernels - 1, have / MiB);
+        return p->plan->policy.primary_memory == 0
+                               ? 0
+                               : plan_why(&p->plan->kernels[0],
+                                                 "memory: at least %" PRIu64
+                                                 " MiB, taken from the nearest nodes where its own do not do",
+                                                 wanted / MiB);
 }
 
 static int share(struct planner *p, struct mpart_error *e)
