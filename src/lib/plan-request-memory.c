@@ -34,20 +34,27 @@ static uint64_t round_up(const struct planner *p, uint64_t bytes)
         return bytes / unit + (bytes % unit != 0);
 }
 
+/* CPUs at home on a node: of one kernel, or of all where `kernel` is NULL. */
+static size_t cpus_at(const struct wishes *w, size_t node, const struct mpart_plan_kernel *kernel)
+{
+        const struct mpart_machine *m = w->p->machine;
+        size_t n = 0;
+        for (size_t i = 0; i < m->n_cpus; i++) {
+                if (kernel && !mpart_cpuset_has(&kernel->cpus, m->cpus[i].id))
+                        continue;
+                size_t of = planner_node_of_cpu(m, m->cpus[i].id);
+                n += of != NO_NODE && planner_home_of_node(m, of) == node;
+        }
+        return n;
+}
+
 /* What its CPUs are of all CPUs at home on a node, of what the node has to give. */
 static uint64_t fair_share(const struct wishes *w, size_t kernel)
 {
-        const struct mpart_machine *m = w->p->machine;
         uint64_t share = 0;
         MPART_CPUSET_FOREACH (home, &w->p->kernels[kernel].homes) {
-                uint64_t all = 0, own = 0;
-                for (size_t i = 0; i < m->n_cpus; i++) {
-                        size_t node = planner_node_of_cpu(m, m->cpus[i].id);
-                        if (node == NO_NODE || planner_home_of_node(m, node) != (size_t)home)
-                                continue;
-                        all++;
-                        own += mpart_cpuset_has(&w->p->plan->kernels[kernel].cpus, m->cpus[i].id);
-                }
+                size_t all = cpus_at(w, (size_t)home, NULL);
+                size_t own = cpus_at(w, (size_t)home, &w->p->plan->kernels[kernel]);
                 share += all ? w->usable[home] * own / all : 0;
         }
         return share;
@@ -75,6 +82,21 @@ static int set_targets(const struct wishes *w, size_t kernel, const struct mpart
         return 0;
 }
 
+/* The kernel's homes, the one with most of its CPUs first, then the nearest nodes. */
+static int order_homes(const struct wishes *w, size_t kernel, size_t *order)
+{
+        const struct mpart_plan_kernel *k = &w->p->plan->kernels[kernel];
+        const struct mpart_cpuset *homes = &w->p->kernels[kernel].homes;
+        int r = planner_nodes_by_distance(w->p->machine, homes, order);
+        for (size_t i = 1; r == 0 && i < mpart_cpuset_count(homes); i++) {
+                size_t home = order[i], at = i, n = cpus_at(w, home, k);
+                for (; at > 0 && cpus_at(w, order[at - 1], k) < n; at--)
+                        order[at] = order[at - 1];
+                order[at] = home;
+        }
+        return r;
+}
+
 static int order_nodes(const struct wishes *w, size_t kernel, const struct mpart_request_kernel *q,
                 struct wish *ret, struct mpart_error *e)
 {
@@ -87,7 +109,7 @@ static int order_nodes(const struct wishes *w, size_t kernel, const struct mpart
         if (!ret->order)
                 return -ENOMEM;
         if (!ret->strict)
-                return planner_nodes_by_distance(m, &w->p->kernels[kernel].homes, ret->order);
+                return order_homes(w, kernel, ret->order);
         for (size_t i = 0; r == 0 && i < m->n_nodes; i++)
                 if (m->nodes[i].id == (unsigned)q->memory_node)
                         r = mpart_cpuset_add(&from, (unsigned)i);
@@ -130,16 +152,21 @@ static uint64_t units_left(const struct wishes *w)
 static void find_reserve(struct wishes *w)
 {
         const struct mpart_policy *policy = &w->p->plan->policy;
-        uint64_t wanted = MAX(policy->primary_memory, policy->image_size + policy->ramdisk_size);
+        uint64_t boot = w->n > 0 ? policy->image_size + policy->ramdisk_size : 0;
+        uint64_t wanted = MAX(policy->primary_memory, boot);
         uint64_t fixed = planner_primary_bytes(w->p) - units_left(w) * policy->alignment;
         w->reserve = wanted > fixed ? round_up(w->p, wanted - fixed) : 0;
 }
 
-static int tell_short(const struct wishes *w, size_t kernel, uint64_t found, struct mpart_error *e)
+/* `local` units are left where the kernel may have memory, `spare` in the machine beyond the reserve. */
+static int tell_short(
+                const struct wishes *w, size_t kernel, uint64_t local, uint64_t spare, struct mpart_error *e)
 {
         const struct wish *wish = &w->items[kernel - 1];
         const struct mpart_request_kernel *q = &w->p->request->kernels[kernel - 1];
-        uint64_t unit = w->p->plan->policy.alignment, least = planner_least_units(w->p);
+        const struct mpart_policy *policy = &w->p->plan->policy;
+        uint64_t unit = policy->alignment, least = planner_least_units(w->p), found = MIN(local, spare);
+        uint64_t lack = wish->target[0] - MIN(wish->target[0], spare);
         char where[40] = "", nearest[64];
 
         if (wish->strict)
@@ -147,10 +174,9 @@ static int tell_short(const struct wishes *w, size_t kernel, uint64_t found, str
         if (found >= least)
                 snprintf(nearest, sizeof(nearest), "the nearest that fits: %" PRIu64 " MiB",
                                 found * unit / MiB);
-        else if (w->p->plan->policy.primary_memory / unit > wish->target[0] - found)
+        else if (local >= wish->target[0] && policy->primary_memory / unit > lack)
                 snprintf(nearest, sizeof(nearest), "the nearest that fits: %" PRIu64 " MiB for the primary",
-                                (w->p->plan->policy.primary_memory - (wish->target[0] - found) * unit) /
-                                                MiB);
+                                (policy->primary_memory - lack * unit) / MiB);
         else
                 snprintf(nearest, sizeof(nearest), "no kernel boots in less than %" PRIu64 " MiB",
                                 least * unit / MiB);
@@ -164,14 +190,14 @@ static int tell_short(const struct wishes *w, size_t kernel, uint64_t found, str
 static int give_least(struct wishes *w, size_t kernel, struct mpart_error *e)
 {
         const struct wish *wish = &w->items[kernel - 1];
-        uint64_t left = wish->target[0], found = 0, all = units_left(w);
+        uint64_t left = wish->target[0], local = 0, all = units_left(w);
+        uint64_t spare = all > w->reserve ? all - w->reserve : 0;
         size_t n = wish->strict ? 1 : w->p->machine->n_nodes;
 
         for (size_t i = 0; i < n; i++)
-                found += w->usable[wish->order[i]];
-        found = MIN(found, all > w->reserve ? all - w->reserve : 0);
-        if (found < left)
-                return tell_short(w, kernel, found, e);
+                local += w->usable[wish->order[i]];
+        if (MIN(local, spare) < left)
+                return tell_short(w, kernel, local, spare, e);
         for (size_t i = 0; i < n; i++)
                 if (w->usable[wish->order[i]] >= left) {
                         give(w, kernel, wish->order[i], left);
@@ -205,14 +231,14 @@ static int keep_for_primary(struct wishes *w)
 static int check_primary(const struct wishes *w, struct mpart_error *e)
 {
         uint64_t unit = w->p->plan->policy.alignment, all = units_left(w);
-        if (w->n == 0 || all >= w->reserve)
+        uint64_t most = planner_primary_bytes(w->p), others = planner_least_units(w->p) * w->n * unit;
+        if (all >= w->reserve)
                 return 0;
-        uint64_t most = planner_primary_bytes(w->p);
         return mpart_error_set(e, -ENOSPC,
                         "the primary is to keep %" PRIu64 " MiB of memory: the machine has %" PRIu64
                         " MiB; the nearest that fits: %" PRIu64 " MiB",
                         w->p->plan->policy.primary_memory / MiB, most / MiB,
-                        (most - planner_least_units(w->p) * w->n * unit) / MiB);
+                        (most - MIN(most, others)) / MiB);
 }
 
 /* Divides what a node has left among the kernels that want it first: each an equal part, the small wishes
@@ -243,10 +269,28 @@ static void fill_node(struct wishes *w, size_t node, int level)
         }
 }
 
+/* A kernel with CPUs of several nodes has memory of each as it has CPUs there. */
+static void spread_over_homes(struct wishes *w, size_t kernel, int level)
+{
+        const struct wish *wish = &w->items[kernel - 1];
+        const struct mpart_plan_kernel *k = &w->p->plan->kernels[kernel];
+        if (wish->strict || mpart_cpuset_count(&w->p->kernels[kernel].homes) < 2)
+                return;
+        MPART_CPUSET_FOREACH (home, &w->p->kernels[kernel].homes) {
+                uint64_t have = *planner_units(w->p, kernel, (size_t)home);
+                uint64_t part = wish->target[level] * cpus_at(w, (size_t)home, k) /
+                                mpart_cpuset_count(&k->cpus);
+                uint64_t more = part > have ? part - have : 0;
+                give(w, kernel, (size_t)home, MIN(MIN(more, w->usable[home]), missing(w, kernel, level)));
+        }
+}
+
 /* Raises every kernel to a level as far as memory goes: at its first node, then at the nearest. */
 static void raise_to(struct wishes *w, int level)
 {
         size_t n = w->p->machine->n_nodes;
+        for (size_t k = 1; k <= w->n; k++)
+                spread_over_homes(w, k, level);
         for (size_t i = 0; i < n; i++)
                 fill_node(w, i, level);
         for (size_t k = 1; k <= w->n; k++)

@@ -8,7 +8,7 @@
  * documents of a line each; prints "ok" or "CODE TEXT" per document
  *
  * WORDs are options of the policy: count=N, nodes=N, primary-cpus=LIST, primary-memory=SIZE,
- * low-window=ADDRESS, dialect=NAME, ramdisk=SIZE. For the kind "request" a line "---" and the request follow
+ * low-window=ADDRESS, dialect=NAME, image=SIZE, ramdisk=SIZE. For the kind "request" a line "---" and the request follow
  * the machine.
  *
  * Exit status 1: refused, with "CODE TEXT" on standard output; 2: wrong use. */
@@ -54,6 +54,8 @@ static bool read_word(const char *word, struct mpart_policy *p)
                 return parse_size(value, &p->low_window) == 0;
         if ((value = startswith(word, "ramdisk=")))
                 return parse_size(value, &p->ramdisk_size) == 0;
+        if ((value = startswith(word, "image=")))
+                return parse_size(value, &p->image_size) == 0;
         if ((value = startswith(word, "dialect=")))
                 return (int)(p->dialect = mpart_dialect_from_string(value)) >= 0;
         return false;

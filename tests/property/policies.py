@@ -1,259 +1,381 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Plans of random machines: disjoint, complete, aligned and deterministic; every changed plan is refused.
+"""Random policies and requests on random machines: plans keep what they promise, and what is suggested instead of a
+refused request is planned.
 
-usage: plans.py PLAN-TOOL SCHEMA    (MPART_EXAMPLES: how many machines, default 300)
+usage: policies.py PLAN-TOOL PLAN-SCHEMA REQUEST-SCHEMA    (MPART_EXAMPLES: how many machines, default 300)
 """
-import copy
 import errno
 import json
-import os
-import subprocess
+import re
 import sys
 import unittest
 
-try:
-    import jsonschema
-    from hypothesis import HealthCheck, given, settings, strategies as st
-except ImportError as error:
-    print(f"skipped: {error}")
-    sys.exit(77)
+from plans import COMMON, MIB, REFUSALS, cpu_list, machines, merge, primary_terms, ranges_text, run, schema, span, verify
 
-KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
-PAGE = 4 * KIB
-REFUSALS = {errno.ENOSPC, errno.EOPNOTSUPP, errno.ENODATA, errno.E2BIG}
-COMMON = settings(max_examples=int(os.environ.get("MPART_EXAMPLES", "300")), deadline=None, derandomize=True,
-                  database=None, suppress_health_check=list(HealthCheck))
-tool, schema = sys.argv[1], json.load(open(sys.argv[2]))
+import jsonschema  # plans.py has skipped where it is absent
+from hypothesis import given, strategies as st
+
+request_schema = json.load(open(sys.argv[3]))
+DIALECT = jsonschema.Draft202012Validator
+UNITS = {"": 1, "M": MIB}
+REFUSED_REQUESTS = REFUSALS | {errno.EBUSY, errno.EINVAL, errno.ENOTUNIQ}
 
 
-def run(*arguments, text):
-    return subprocess.run([tool, *map(str, arguments)], input=text, capture_output=True, text=True, check=False)
+def refusal(result):
+    assert result.returncode == 1, (result.returncode, result.stderr)
+    code, text = result.stdout.split(" ", 1)
+    return -int(code), text
 
 
-def ranges_text(ranges):
-    return ",".join(f"{start:#x}-{end:#x}" for start, end in ranges) or "-"
+def total(kernel):
+    return sum(r["size"] for r in kernel["memory"])
 
 
-class Machine:
-    """A machine and its text."""
+def check_same_again(case, arguments, machine, text, tail=""):
+    """The same again gives the same plan; so does the machine that runs with it."""
+    plan = json.loads(text)
+    withheld = merge([span(k["low_memory"]) for k in plan["kernels"][1:]] +
+                     [span(r) for k in plan["kernels"][1:] for r in k["memory"]])
+    case.assertEqual(list(primary_terms(plan)), withheld)
+    for more in ([], [f"ours {ranges_text(withheld)}"] if withheld else []):
+        case.assertEqual(run(*arguments, text=machine.text(*more) + tail).stdout, text)
+    line = json.dumps(plan)
+    verdict = run("check", text=f"{machine.text()}\n---\n{line}\n").stdout
+    case.assertEqual(verdict, "ok\n")
 
-    def __init__(self, nodes, extra):
-        self.nodes, self.extra = nodes, extra  # nodes: {id: (cpus, [(start, end)])}
 
-    def text(self, *more):
-        lines = [f"node {i} cpus {','.join(map(str, cpus)) or '-'} memory {ranges_text(memory)}"
-                 for i, (cpus, memory) in sorted(self.nodes.items())]
-        return "\n".join(lines + self.extra + list(more)) + "\n"
+def owners(plan):
+    return {cpu: k["id"] for k in plan["kernels"] for cpu in cpu_list(k["cpus"])}
 
-    def ram(self):
-        return merge(r for _, memory in self.nodes.values() for r in memory)
+
+def cores(machine, cpus):
+    """The cores of some CPUs of one node."""
+    lists = [list(map(int, line.split()[1].split(","))) for line in machine.extra if line.startswith("core ")]
+    found = [set(c) & set(cpus) for c in lists] + [{c} for c in cpus if not any(c in core for core in lists)]
+    return [core for core in found if core]
 
 
 @st.composite
-def machines(draw):
-    ids = sorted(draw(st.sets(st.integers(0, 9), min_size=1, max_size=5)))
-    n_cpus = draw(st.integers(1, 12))
-    homes = draw(st.lists(st.sampled_from(ids), min_size=n_cpus, max_size=n_cpus))
-    nodes = {i: ([c for c in range(n_cpus) if homes[c] == i], []) for i in ids}
-
-    # Memory as firmware leaves it: pieces in address order, of any node, with gaps of whole pages.
-    low = draw(st.sampled_from([[(PAGE, 0x9f000)], [(PAGE, 0x90000)], [(PAGE, 0x58000), (0x5a000, 0x9e000)]]))
-    pieces, at, unused = low, MIB, []
-    for _ in range(draw(st.integers(1, 9))):
-        size = draw(st.sampled_from([16 * MIB, 300 * MIB, 2 * GIB, 4 * GIB]))
-        size += PAGE * draw(st.integers(0, 600))
-        kind = draw(st.sampled_from(["ram"] * 8 + ["withheld", "unclaimed"]))
-        if kind == "ram":
-            pieces = pieces + [(at, at + size)]
-        else:
-            unused.append(f"{kind} {at:#x}-{at + size:#x}")
-        at += size + draw(st.sampled_from([0, 0, PAGE, 5 * MIB, GIB])) + PAGE * draw(st.integers(0, 3))
-    for piece in pieces:
-        nodes[draw(st.sampled_from(ids))][1].append(piece)
-    nodes = {i: (cpus, merge(memory)) for i, (cpus, memory) in nodes.items() if cpus or memory}
-
-    extra = unused
-    n = len(nodes)
+def counted(draw):
+    kind = draw(st.sampled_from(["count", "count", "count", "nodes-per-kernel", "per-numa", "per-core", "per-cpu"]))
+    options = {}
+    if kind == "count":
+        options["count"] = draw(st.integers(1, 14))
+    if kind == "nodes-per-kernel":
+        options["nodes"] = draw(st.integers(1, 4))
     if draw(st.booleans()):
-        row = st.lists(st.integers(11, 40), min_size=n, max_size=n)
-        for i in range(n):
-            distances = draw(row)
-            distances[i] = 10
-            extra.append("distance " + " ".join(map(str, distances)))
-    if n_cpus % 2 == 0 and draw(st.booleans()):
-        extra += [f"core {c},{c + n_cpus // 2}" for c in range(n_cpus // 2)]
-    if draw(st.booleans()):
-        extra += ["pci 0000:00:1f.2 8086:2922 010601", "pci 10000:e1:00.0 8086:0a54 010802", "uarts 0-2", "consoles 1"]
-    return Machine(nodes, extra)
+        options["primary-memory"] = f"{draw(st.sampled_from([1, 200, 1000, 5000, 20000]))}M"
+    if draw(st.integers(0, 2)) == 0:
+        options["low-window"] = hex(draw(st.integers(1, 8)) << 16)
+    return kind, draw(st.sampled_from([0, 0, 128 * MIB])), options
 
 
-policies = st.tuples(st.sampled_from(["per-numa", "per-core", "per-cpu"]),
-                     st.sampled_from([0, 2 * MIB, 128 * MIB, GIB]))
+def words(options):
+    return [f"{key}={value}" for key, value in options.items()]
 
 
-def merge(ranges):
-    merged = []
-    for start, end in sorted(ranges):
-        if merged and merged[-1][1] >= start:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
-
-
-def span(r):
-    return (r["start"], r["start"] + r["size"])
-
-
-def overlap(ranges):
-    ranges = sorted(ranges)
-    return any(a[1] > b[0] for a, b in zip(ranges, ranges[1:]))
-
-
-def cpu_list(text):
-    cpus = []
-    for part in text.split(",") if text else []:
-        first, _, last = part.partition("-")
-        cpus += range(int(first), int(last or first) + 1)
-    return cpus
-
-
-def planned(machine, policy):
-    """The plan, or None where the machine is refused for a reason that is legal."""
-    result = run("plan", *policy, text=machine.text())
-    assert result.returncode in (0, 1), result.stderr
-    if result.returncode == 0:
-        return result.stdout
-    code = -int(result.stdout.split()[0])
-    assert code in REFUSALS, result.stdout
-    return None
-
-
-def verify(plan, machine):
-    kernels, nodes = plan["kernels"], machine.nodes
-    windows = {span(k["low_memory"]) for k in kernels[1:]}
-    owned = [span(r) for k in kernels for r in k["memory"]] + sorted(windows)
-    assert not overlap(owned + [span(u) for u in plan["unused"]])
-    assert merge(owned) == machine.ram()
-    for node in plan["machine"]["nodes"]:
-        assert [span(r) for r in node["memory"]] == nodes[node["id"]][1]
-
-    cpus = [cpu_list(k["cpus"]) for k in kernels]
-    assert sorted(sum(cpus, [])) == sorted(c for cs, _ in nodes.values() for c in cs)
-    assert 0 in cpus[0]
-    for k, own in zip(kernels, cpus):
-        assert k["boot_cpu"] == min(own)
-        for r in k["memory"]:
-            assert any(s <= r["start"] and r["start"] + r["size"] <= e for s, e in nodes[r["node"]][1])
-
-    alignment = plan["policy"]["alignment"]
-    for k in kernels[1:]:
-        assert all(r["start"] % alignment == 0 and r["size"] % alignment == 0 for r in k["memory"])
-        assert all(r["start"] >= 128 * MIB for r in k["memory"])
-        parts = [(k["load"], k["load"] + plan["policy"]["image_size"]),
-                 (k["ramdisk"], k["ramdisk"] + plan["policy"]["ramdisk_size"]),
-                 (k["shared"]["start"] - 2 * MIB, k["shared"]["start"]), span(k["shared"])]
-        assert not overlap(parts)
-        assert any(s <= min(parts)[0] and max(parts)[1] <= e for s, e in map(span, k["memory"]))
-    assert len({k["cmdline"]["linux"].partition("console=")[2] or k["id"] for k in kernels[1:]}) == len(kernels) - 1
-
-
-def primary_terms(plan):
-    words = plan["kernels"][0]["cmdline"]["linux"].split()
-    units = {"K": KIB, "M": MIB, "G": GIB}
-    for word in words:
-        if word.startswith("memmap="):
-            size, start = word.removeprefix("memmap=").split("$")
-            size = int(size[:-1]) * units[size[-1]]
-            yield (int(start, 16), int(start, 16) + size)
-
-
-# Each takes a plan and a kernel (not the primary) and breaks one rule.
-MUTATIONS = {
-    "grow": lambda p, k: k["memory"][-1].update(size=k["memory"][-1]["size"] + p["policy"]["alignment"]),
-    "shrink": lambda p, k: k["memory"][0].update(size=k["memory"][0]["size"] - PAGE),
-    "shift": lambda p, k: k["memory"][0].update(start=k["memory"][0]["start"] + PAGE),
-    "lose": lambda p, k: k["memory"].pop(0),
-    "double": lambda p, k: p["kernels"][0]["memory"].append(dict(k["memory"][0])),
-    "steal": lambda p, k: p["kernels"][0]["memory"].pop(),
-    "node": lambda p, k: k["memory"][0].update(node=77),
-    "cpu twice": lambda p, k: k.update(cpus=p["kernels"][0]["cpus"], boot_cpu=0),
-    "cpu lost": lambda p, k: p["machine"]["nodes"][0].update(cpus="0-40"),
-    "cpu unknown": lambda p, k: k.update(cpus=k["cpus"] + ",41"),
-    "boot cpu": lambda p, k: k.update(boot_cpu=40),
-    "load": lambda p, k: k.update(load=k["load"] + PAGE),
-    "load below": lambda p, k: k.update(load=k["load"] - 2 * MIB),
-    "ramdisk": lambda p, k: k.update(ramdisk=k["ramdisk"] + PAGE),
-    "ramdisk on load": lambda p, k: k.update(ramdisk=k["load"]),
-    "shared": lambda p, k: k["shared"].update(start=k["shared"]["start"] - PAGE),
-    "shared size": lambda p, k: k["shared"].update(size=k["shared"]["size"] + 2 * MIB),
-    "window": lambda p, k: k["low_memory"].update(start=k["low_memory"]["start"] - 64 * KIB),
-    "window size": lambda p, k: k["low_memory"].update(size=64 * KIB),
-    "id": lambda p, k: k.update(id=k["id"] + 1),
-    "name": lambda p, k: k.update(name="primary"),
-    "kernel lost": lambda p, k: p["kernels"].pop(),
-    "digest": lambda p, k: p["machine"].update(digest="0" * 64),
-    "huge": lambda p, k: k["memory"][0].update(start=(1 << 53) - 2 * MIB),
-    "alignment": lambda p, k: p["policy"].update(alignment=p["policy"]["alignment"] + 1),
-    "pci twice": lambda p, k: [q.update(pci=["0000:00:00.0"]) for q in p["kernels"]],
-    "line": lambda p, k: k["cmdline"].update(linux="x" * 2048),
-    "unknown field": lambda p, k: k.update(colour="red"),
-    "missing field": lambda p, k: k.pop("load"),
-    "unused twice": lambda p, k: p["unused"].append(dict(k["memory"][0], reason="none")),
+WAYS = {  # what a refusal suggests, and how to ask for it
+    r"--count (\d+)": lambda kind, alignment, o, n: ("count", alignment, o | {"count": n}),
+    r"--nodes-per-kernel (\d+)": lambda kind, alignment, o, n: (kind, alignment, o | {"nodes": n}),
+    r"--primary-memory (\d+)M": lambda kind, alignment, o, n: (kind, alignment, o | {"primary-memory": f"{n}M"}),
+    r"--alignment (\d+)M": lambda kind, alignment, o, n: (kind, int(n) * MIB, o),
+    r"a ramdisk of (\d+) MiB": lambda kind, alignment, o, n: (kind, alignment, o | {"ramdisk": f"{n}M"}),
+    r"--image-size (\d+)M": lambda kind, alignment, o, n: (kind, alignment, o | {"image": f"{n}M"}),
 }
 
 
-class Plans(unittest.TestCase):
-    counts = {"plans": 0, "refusals": 0, "mutations": 0}
+def suggested(text, kind, alignment, options):
+    """The arguments that a refusal suggests, or None."""
+    for pattern, change in WAYS.items():
+        match = re.search("the nearest that fits: " + pattern, text)
+        if match:
+            return change(kind, alignment, options, match.group(1))
+    return None
+
+
+class Counted(unittest.TestCase):
+    counts = {"plans": 0, "refusals": 0, "suggestions": 0}
 
     @COMMON
-    @given(machines(), policies)
-    def test_plans(self, machine, policy):
-        text = planned(machine, policy)
-        if text is None:
-            self.counts["refusals"] += 1
+    @given(machines(), counted(), st.sets(st.integers(0, 11), max_size=3))
+    def test_counted(self, machine, policy, keep):
+        kind, alignment, options = policy
+        present = {c for cpus, _ in machine.nodes.values() for c in cpus}
+        keep &= present
+        if keep:
+            options = options | {"primary-cpus": ",".join(map(str, sorted(keep)))}
+        arguments = ["plan", kind, alignment, *words(options)]
+        result = run(*arguments, text=machine.text())
+        if result.returncode == 0:
+            self.counts["plans"] += 1
+            self.check_plan(json.loads(result.stdout), machine, options, keep)
+            check_same_again(self, arguments, machine, result.stdout)
             return
-        self.counts["plans"] += 1
-        plan = json.loads(text)
+        code, text = refusal(result)
+        self.assertIn(code, REFUSALS, text)
+        self.counts["refusals"] += 1
+        again = suggested(text, kind, alignment, options)
+        if again:
+            self.counts["suggestions"] += 1
+            kind, alignment, options = again
+            result = run("plan", kind, alignment, *words(options), text=machine.text())
+            self.assertEqual(result.returncode, 0, (text, result.stdout))
+        window = re.search(r"the nearest place that fits is (0x[0-9a-f]+)", text)
+        if window:
+            options = options | {"low-window": window.group(1)}
+            result = run("plan", kind, alignment, *words(options), text=machine.text())
+            self.assertNotIn("low window", result.stdout if result.returncode else "")
+
+    def check_plan(self, plan, machine, options, keep):
         verify(plan, machine)
-        jsonschema.validate(plan, schema, cls=jsonschema.Draft202012Validator)
-        self.assertEqual(text, planned(machine, policy), "not deterministic")
+        jsonschema.validate(plan, schema, cls=DIALECT)
+        owner, kernels = owners(plan), plan["kernels"]
+        self.assertTrue(all(owner[c] == 0 for c in keep | {0}))
+        self.assertGreaterEqual(total(kernels[0]), int(options.get("primary-memory", "0M")[:-1]) * MIB)
+        if "low-window" in options:
+            self.assertTrue(all(k["low_memory"]["start"] == int(options["low-window"], 16) for k in kernels[1:]))
+        if "count" in options:
+            self.assertEqual(len(kernels), int(options["count"]))
+            self.check_equal(kernels, machine, owner, keep)
 
-        windows = [span(k["low_memory"]) for k in plan["kernels"][1:]]
-        withheld = merge(windows + [span(r) for k in plan["kernels"][1:] for r in k["memory"]])
-        self.assertEqual(list(primary_terms(plan)), withheld)
-        if withheld:  # the same machine, restarted with the plan in effect
-            again = run("plan", *policy, text=machine.text(f"ours {ranges_text(withheld)}"))
-            self.assertEqual(text, again.stdout)
-
-    @COMMON
-    @given(machines(), policies, st.data())
-    def test_changed_plans(self, machine, policy, data):
-        text = planned(machine, policy)
-        plan = json.loads(text) if text else None
-        if not plan or len(plan["kernels"]) < 2:
+    def check_equal(self, kernels, machine, owner, keep):
+        divided = {i: [c for c in cpus if not keep or (c not in keep and c != 0)] for i, (cpus, _) in machine.nodes.items()}
+        divided = {i: cpus for i, cpus in divided.items() if cpus}
+        groups = len(kernels) - bool(keep)
+        if groups == 0:
             return
-        which = data.draw(st.integers(1, len(plan["kernels"]) - 1))
-        documents = [plan]
-        for mutate in MUTATIONS.values():
-            changed = copy.deepcopy(plan)
-            mutate(changed, changed["kernels"][which])
-            documents.append(changed)
-        lines = "\n".join(json.dumps(d) for d in documents)
-        result = run("check", text=f"{machine.text()}\n---\n{lines}\n")
-        verdicts = result.stdout.splitlines()
-        self.assertEqual(len(verdicts), len(documents), result.stderr)
-        self.assertEqual(verdicts[0], "ok")
-        for name, verdict in zip(MUTATIONS, verdicts[1:]):
-            self.assertRegex(verdict, r"^-\d+ .+", f"{name} was not refused")
-            self.assertEqual(verdict.startswith(f"-{errno.ESTALE} "), name == "digest", verdict)
-            self.counts["mutations"] += 1
+        all_cores = [core for cpus in divided.values() for core in cores(machine, cpus)]
+        if groups <= sum(bool(machine.nodes[i][1]) for i in divided):
+            for cpus in divided.values():
+                self.assertEqual(len({owner[c] for c in cpus}), 1, "a node is split")
+        if groups <= len(all_cores):
+            for core in all_cores:
+                self.assertEqual(len({owner[c] for c in core}), 1, "a core is split")
+        sizes = [len(cpu_list(k["cpus"])) for k in kernels[bool(keep):]]
+        whole = groups <= len([i for i in divided if machine.nodes[i][1]])
+        if not whole:
+            share = -(-sum(sizes) // groups)
+            self.assertLessEqual(max(sizes), 2 * share, "not near equal")
+        elif all(machine.nodes[i][1] for i in divided):
+            self.assertLessEqual(max(sizes) - min(sizes), max(map(len, divided.values())), "not near equal")
 
     @classmethod
     def tearDownClass(cls):
         print(cls.counts)
-        assert cls.counts["plans"] > cls.counts["refusals"] / 3, "most machines were refused: nothing was tested"
+        assert all(n > 10 for n in cls.counts.values()), "too few of a kind: nothing was tested"
+
+
+class Function:
+    def __init__(self, bus, slot, function, kind, ids, node, group):
+        self.bus, self.slot, self.function, self.kind, self.ids = bus, slot, function, kind, ids
+        self.node, self.group = node, group
+        self.address = f"0000:{bus:02x}:{slot:02x}.{function}"
+        self.bridge = kind.startswith("06")
+
+    def text(self):
+        words = f"pci {self.address} {self.ids} {self.kind}"
+        words += f" node {self.node}" if self.node is not None else ""
+        return words + (f" group {self.group}" if self.group is not None else "")
+
+    def bound_to(self, other):
+        return not self.bridge and not other.bridge and (
+            (self.bus, self.slot) == (other.bus, other.slot) or
+            (self.group is not None and self.group == other.group))
+
+
+@st.composite
+def functions(draw):
+    found = [Function(0, 0, 0, "060000", "8086:29c0", None, None)]
+    for bus in range(draw(st.integers(1, 4))):
+        node = draw(st.sampled_from([None, 0, 1, 2]))
+        found.append(Function(0, bus + 1, 0, "060400", "1b36:000c", node, None))
+        for slot in range(draw(st.sampled_from([1, 1, 2]))):
+            for function in range(draw(st.integers(1, 2))):
+                found.append(Function(bus + 1, slot, function, draw(st.sampled_from(["020000", "020000", "010802", "010802", "060100"])),
+                                      draw(st.sampled_from(["8086:10d3", "8086:0a54", "144d:a808"])), node,
+                                      draw(st.sampled_from([None, 10 + bus, 10 + bus, 1]))))
+    return sorted(found, key=lambda f: f.address)
+
+
+@st.composite
+def requests(draw, machine, pci):
+    """Mostly of what is there."""
+    sizes = st.sampled_from([140 * MIB, "132M", "300M", "1G", 1, 50 << 30])
+    cpus = sorted({c for cs, _ in machine.nodes.values() for c in cs} - {0}) * 5 + [0, 13]
+    nodes = [i for i, (cs, _) in machine.nodes.items() if cs] * 5 + [8]
+    homes = [i for i, (_, memory) in machine.nodes.items() if memory] * 5 + [8]
+    kernels = []
+    for i in range(draw(st.integers(0, 3))):
+        k = {"name": f"k{i}"}
+        way = draw(st.sampled_from(["cpus", "count", "count", "node", "both"]))
+        if way == "cpus":
+            k["cpus"] = ",".join(map(str, sorted(draw(st.sets(st.sampled_from(cpus), min_size=1, max_size=3)))))
+        if way in ("count", "both"):
+            k["cpu_count"] = draw(st.sampled_from([1, 1, 2, 3]))
+        if way in ("node", "both"):
+            k["node"] = draw(st.sampled_from(nodes))
+        memory = {}
+        if draw(st.integers(0, 3)) == 0:
+            memory["size"] = draw(sizes)
+        else:
+            values = sorted(draw(st.lists(st.sampled_from([134, 150, 200, 500, 9000]), min_size=3, max_size=3)))
+            for name, value in zip(("min", "desired", "max"), values):
+                if draw(st.booleans()):
+                    memory[name] = f"{value}M"
+        if draw(st.integers(0, 3)) == 0:
+            memory["node"] = draw(st.sampled_from(homes))
+        if memory or draw(st.booleans()):
+            k["memory"] = memory
+        selectors = st.one_of(st.sampled_from([f for f in pci if not f.bridge] or pci).map(lambda f: {"address": f.address}),
+                              st.sampled_from([{"class": "02"}, {"class": "0108", "node": 1}, {"node": 0}]))
+        if draw(st.booleans()):
+            k["pci"] = draw(st.lists(selectors, min_size=1, max_size=2))
+        if draw(st.booleans()):
+            k |= {"extra": "quiet a=b", "restart": "always", "image": "/boot/x"}
+        kernels.append(k)
+    primary = {}
+    if draw(st.booleans()):
+        primary["cpus"] = "0"
+    if draw(st.booleans()):
+        primary["memory"] = draw(st.sampled_from(["100M", "200M", "9G"]))
+    dialect = draw(st.sampled_from(["linux", "linux", "popcorn"]))
+    return {"format": "mpart-request", "version": 1, "primary": primary, "options": {"dialect": dialect},
+            "kernels": kernels}
+
+
+def size_of(value):
+    if isinstance(value, int):
+        return value
+    return int(value[:-1]) << {"M": 20, "G": 30}[value[-1]]
+
+
+def up(size, unit):
+    return -(-size // unit) * unit
+
+
+def masked(line, pci):
+    """The functions that pci_dev_flags= of a line names."""
+    match = re.search(r"pci_dev_flags=(\S+)", line)
+    found = set()
+    for entry in match.group(1).split(",") if match else []:
+        vendor, device, *slot = entry.removesuffix(":b").split(":")
+        ids = f"{int(vendor, 16):04x}:{int(device, 16):04x}"
+        found |= {f.address for f in pci if f.ids == ids and (not slot or f"{f.slot:x}.{f.function}" == slot[0])}
+    return found
+
+
+class Requests(unittest.TestCase):
+    counts = {"plans": 0, "refusals": 0, "suggestions": 0, "given functions": 0}
+
+    @COMMON
+    @given(machines(), st.data())
+    def test_requests(self, machine, data):
+        machine.extra = [line for line in machine.extra if not line.startswith("pci ")]
+        pci = data.draw(functions())
+        machine.extra += [f.text() for f in pci]
+        request = data.draw(requests(machine, pci))
+        jsonschema.validate(request, request_schema, cls=DIALECT)
+        tail = f"\n---\n{json.dumps(request)}"
+        arguments = ["plan", "request", data.draw(st.sampled_from([0, 0, 16 * MIB]))]
+        result = run(*arguments, text=machine.text() + tail)
+        if result.returncode != 0:
+            self.counts["refusals"] += 1
+            self.check_refusal(result, arguments, machine, request)
+            return
+        self.counts["plans"] += 1
+        plan = json.loads(result.stdout)
+        verify(plan, machine)
+        jsonschema.validate(plan, schema, cls=DIALECT)
+        check_same_again(self, arguments, machine, result.stdout, tail)
+        self.check_kernels(plan, machine, request)
+        self.check_pci(plan, pci, request)
+        self.check_masks(plan, pci)
+
+    def check_kernels(self, plan, machine, request):
+        unit, kernels = plan["policy"]["alignment"], plan["kernels"]
+        self.assertEqual([k["name"] for k in kernels], ["primary"] + [k["name"] for k in request["kernels"]])
+        self.assertGreaterEqual(total(kernels[0]), size_of(request["primary"].get("memory", 0)))
+        for asked, got in zip(request["kernels"], kernels[1:]):
+            cpus, memory = cpu_list(got["cpus"]), asked.get("memory", {})
+            if "cpus" in asked:
+                self.assertEqual(cpus, cpu_list(asked["cpus"]))
+            if "cpu_count" in asked:
+                self.assertEqual(len(cpus), asked["cpu_count"])
+            if "node" in asked:
+                self.assertLessEqual(set(cpus), set(machine.nodes[asked["node"]][0]))
+            if "size" in memory:
+                self.assertEqual(total(got), up(size_of(memory["size"]), unit))
+            self.assertGreaterEqual(total(got), size_of(memory.get("min", 0)))
+            most = memory.get("max") or memory.get("desired")
+            self.assertLessEqual(total(got), up(size_of(most), unit) if most else total(got))
+            if "node" in memory:
+                self.assertEqual({r["node"] for r in got["memory"]}, {memory["node"]})
+            for field in ("image", "extra", "restart"):
+                self.assertEqual(got.get(field), asked.get(field))
+            if "extra" in asked:
+                self.assertTrue(got["cmdline"]["linux"].endswith(" " + asked["extra"]))
+
+    def check_pci(self, plan, pci, request):
+        owner = {address: k["id"] for k in plan["kernels"] for address in k["pci"]}
+        self.assertEqual(set(owner), {f.address for f in pci})
+        for f in pci:
+            self.assertFalse(f.bridge and owner[f.address])
+            for other in pci:
+                together = f.bound_to(other) or (request["options"]["dialect"] == "linux" and
+                                                 owner[f.address] and f.bus == other.bus)
+                if together:
+                    self.assertEqual(owner[f.address], owner[other.address], (f.address, other.address))
+        for i, k in enumerate(request["kernels"]):
+            for selector in k.get("pci", []):
+                if "address" in selector:
+                    self.assertEqual(owner[selector["address"]], i + 1)
+        self.counts["given functions"] += sum(map(bool, owner.values()))
+
+    def check_masks(self, plan, pci):
+        others = {address for k in plan["kernels"][1:] for address in k["pci"]}
+        for k in plan["kernels"]:
+            wanted = {f.address for f in pci if not f.kind.startswith(("0600", "0604"))} - set(k["pci"])
+            if k["cmdline"]["popcorn"]:
+                self.assertEqual(masked(k["cmdline"]["popcorn"], pci), wanted if k["id"] else others)
+
+    def check_refusal(self, result, arguments, machine, request):
+        code, text = refusal(result)
+        self.assertIn(code, REFUSED_REQUESTS, text)
+        again = suggested(text, "request", arguments[2], {})
+        if again:
+            result = run("plan", again[0], again[1], *words(again[2]), text=f"{machine.text()}\n---\n{json.dumps(request)}")
+            self.assertEqual(result.returncode, 0, (text, result.stdout))
+        match = re.search("the nearest that fits: (.*)\n", text)
+        if not match or not self.complaint(text):
+            return
+        self.take_advice(request, self.complaint(text)[0], match.group(1))
+        self.counts["suggestions"] += 1
+        result = run(*arguments, text=f"{machine.text()}\n---\n{json.dumps(request)}")
+        if result.returncode:
+            self.assertNotEqual(self.complaint(text), self.complaint(refusal(result)[1]), (text, result.stdout))
+
+    @staticmethod
+    def complaint(text):
+        """Which kernel cannot have what: CPUs or memory."""
+        match = re.match(r"kernel (k\d): it (?:asks for \d+ (CPU|MiB)|cannot have (CPU))", text)
+        return match and (match.group(1), match.group(2) or match.group(3))
+
+    @staticmethod
+    def take_advice(request, name, advice):
+        kernel = next(k for k in request["kernels"] if k["name"] == name)
+        if advice.startswith('"'):
+            kernel |= json.loads("{" + advice + "}")
+        elif advice.endswith("primary"):
+            request["primary"]["memory"] = advice.split()[0] + "M"
+        else:
+            kernel["memory"] = {key: value for key, value in kernel.get("memory", {}).items() if key == "node"}
+            kernel["memory"]["size"] = advice.removesuffix(" MiB") + "M"
+
+    @classmethod
+    def tearDownClass(cls):
+        print(cls.counts)
+        assert all(n > 10 for n in cls.counts.values()), "too few of a kind: nothing was tested"
 
 
 if __name__ == "__main__":
