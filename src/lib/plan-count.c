@@ -4,23 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "planner.h"
-
-#define NO_GROUP SIZE_MAX
-
-/* A node of memory and all CPUs that are at home there: what is not split. */
-struct cell {
-        size_t home;
-        struct mpart_cpuset cpus;
-        size_t n_cpus;
-        size_t group;
-};
-
-struct cells {
-        struct cell *items; /* ascending by home */
-        size_t n, n_cpus;
-        size_t primary; /* index of the cell that CPU 0 is in; `n`: in none */
-};
+#include "plan-count.h"
 
 static void cells_free(struct cells *c)
 {
@@ -74,10 +58,22 @@ static int collect_cells(struct planner *p, struct cells *ret)
         return r;
 }
 
-/* Whether a group of `load` CPUs comes closer to its share, `left` CPUs over `groups` groups, by `more`. */
-static bool wants_more(size_t load, size_t more, size_t left, size_t groups)
+int planner_wants_more(size_t load, size_t more, size_t left, size_t groups)
 {
-        return (2 * load + more) * groups < 2 * left;
+        size_t with = (2 * load + more) * groups, without = 2 * left;
+        return with < without ? 1 : -(with > without);
+}
+
+/* Distances decide ties: whether a cell is nearer to the group than to any cell that is left. */
+static bool is_nearer(const struct mpart_machine *m, const struct cells *c, size_t cell, uint64_t distance,
+                size_t members)
+{
+        for (size_t i = 0; i < c->n; i++)
+                if (i != cell && c->items[i].group == NO_GROUP &&
+                                planner_distance(m, c->items[cell].home, c->items[i].home) * members <=
+                                                distance)
+                        return false;
+        return true;
 }
 
 /* The first cell without a group, the primary's before all; or the nearest to a group, by the sum of
@@ -94,34 +90,57 @@ static size_t next_cell(const struct cells *c, const uint64_t *distance)
         return best;
 }
 
-/* Groups of near cells, one after the other: each takes its share, or `limit` cells where that is not 0. */
+/* The groups in the making, one after the other. */
+struct grouping {
+        const struct mpart_machine *m;
+        struct cells *c;
+        uint64_t *distance;   /* of each cell, the sum to the members of the group */
+        size_t groups, limit; /* `limit` cells a group where that is not 0 */
+        size_t left, n_left;  /* CPUs and cells without a group */
+        size_t load, members; /* of the group */
+        size_t share;         /* CPUs that were left when the group was begun */
+};
+
+static bool takes(const struct grouping *s, size_t group, size_t cell)
+{
+        size_t n = s->c->items[cell].n_cpus, groups = s->groups - group;
+        if (s->members == 0 || (s->limit && s->members < s->limit) || (!s->limit && groups == 1))
+                return true;
+        int more = s->limit ? -1 : planner_wants_more(s->load, n, s->share, groups);
+        return more > 0 || (more == 0 && is_nearer(s->m, s->c, cell, s->distance[cell], s->members));
+}
+
+static void take(struct grouping *s, size_t group, size_t i)
+{
+        struct cell *cell = &s->c->items[i];
+        cell->group = group;
+        s->load += cell->n_cpus;
+        s->left -= cell->n_cpus;
+        s->n_left--;
+        s->members++;
+        for (size_t j = 0; j < s->c->n; j++)
+                s->distance[j] += planner_distance(s->m, cell->home, s->c->items[j].home);
+}
+
+/* Groups of near cells: each takes its share, or `limit` cells where that is not 0. */
 static int group_near(const struct mpart_machine *m, struct cells *c, size_t groups, size_t limit)
 {
         _cleanup_free_ uint64_t *distance = calloc(c->n, sizeof(*distance));
-        size_t left = c->n_cpus, n_left = c->n;
         if (!distance)
                 return -ENOMEM;
 
+        struct grouping s = { m, c, distance, groups, limit, .left = c->n_cpus, .n_left = c->n };
         for (size_t i = 0; i < c->n; i++)
                 c->items[i].group = NO_GROUP;
         for (size_t g = 0; g < groups; g++) {
-                size_t load = 0, members = 0, share = left;
                 memset(distance, 0, c->n * sizeof(*distance));
-                while (n_left > (limit ? 0 : groups - 1 - g)) {
-                        size_t i = next_cell(c, members ? distance : NULL);
-                        struct cell *cell = &c->items[i];
-                        bool more = limit ? members < limit
-                                          : g == groups - 1 || wants_more(load, cell->n_cpus, share,
-                                                                               groups - g);
-                        if (members > 0 && !more)
+                s.load = s.members = 0;
+                s.share = s.left;
+                while (s.n_left > (limit ? 0 : groups - 1 - g)) {
+                        size_t i = next_cell(c, s.members ? distance : NULL);
+                        if (!takes(&s, g, i))
                                 break;
-                        cell->group = g;
-                        load += cell->n_cpus;
-                        left -= cell->n_cpus;
-                        n_left--;
-                        members++;
-                        for (size_t j = 0; j < c->n; j++)
-                                distance[j] += planner_distance(m, cell->home, c->items[j].home);
+                        take(&s, g, i);
                 }
         }
         return 0;
@@ -192,7 +211,7 @@ static int group_equal(const struct mpart_machine *m, struct cells *c, size_t gr
         return r < 0 || near <= balanced ? r : group_balanced(m, c, groups);
 }
 
-static char *name_kernel(const struct planner *p, size_t home)
+char *planner_name_part(const struct planner *p, size_t home)
 {
         char *name;
         bool by_node = p->plan->policy.kind == MPART_POLICY_NODES;
@@ -214,7 +233,7 @@ static int add_groups(struct planner *p, const struct cells *c, size_t groups)
                 size_t k = of_primary ? 0 : kernel[cell->group];
                 if (!of_primary && k == 0) {
                         k = kernel[cell->group] = p->plan->n_kernels;
-                        r = planner_add_kernel(p, name_kernel(p, cell->home), cell->home);
+                        r = planner_add_kernel(p, planner_name_part(p, cell->home), cell->home);
                 }
                 if (r == 0)
                         r = mpart_cpuset_or(&p->plan->kernels[k].cpus, &cell->cpus);
@@ -225,146 +244,6 @@ static int add_groups(struct planner *p, const struct cells *c, size_t groups)
                                         p->machine->nodes[cell->home].id, groups,
                                         groups == 1 ? "kernel" : "kernels");
         }
-        return r;
-}
-
-/* Divides `wanted` parts over n things: one each, each further one where a part is largest; at most limit[i]
- * of thing i. */
-static void allot(size_t wanted, const size_t *weight, const size_t *limit, size_t n, size_t *ret)
-{
-        for (size_t i = 0; i < n; i++)
-                ret[i] = 1;
-        for (size_t given = n; given < wanted; given++) {
-                size_t best = NO_GROUP;
-                for (size_t i = 0; i < n; i++)
-                        if (ret[i] < limit[i] &&
-                                        (best == NO_GROUP || weight[i] * ret[best] > weight[best] * ret[i]))
-                                best = i;
-                if (best == NO_GROUP)
-                        return;
-                ret[best]++;
-        }
-}
-
-struct cores {
-        struct mpart_cpuset *items; /* ascending by their first CPU */
-        size_t *n_cpus, *parts;
-        size_t n;
-};
-
-static void cores_free(struct cores *c)
-{
-        for (size_t i = 0; i < c->n; i++)
-                mpart_cpuset_free(&c->items[i]);
-        free(c->items);
-        free(c->n_cpus);
-        free(c->parts);
-}
-
-static int collect_cores(const struct mpart_machine *m, const struct cell *cell, struct cores *ret)
-{
-        _cleanup_cpuset_ struct mpart_cpuset left = { 0 };
-        ret->items = calloc(cell->n_cpus, sizeof(*ret->items));
-        ret->n_cpus = calloc(cell->n_cpus, sizeof(*ret->n_cpus));
-        ret->parts = calloc(cell->n_cpus, sizeof(*ret->parts));
-        if (!ret->items || !ret->n_cpus || !ret->parts || mpart_cpuset_copy(&left, &cell->cpus) < 0)
-                return -ENOMEM;
-        for (int cpu; (cpu = mpart_cpuset_first(&left)) >= 0;) {
-                struct mpart_cpuset *core = &ret->items[ret->n];
-                size_t i = (size_t)(mpart_machine_cpu(m, (unsigned)cpu) - m->cpus);
-                if (planner_core_of_cpu(m, i, core) < 0)
-                        return -ENOMEM;
-                mpart_cpuset_and(core, &left);
-                mpart_cpuset_andnot(&left, core);
-                ret->n_cpus[ret->n++] = mpart_cpuset_count(core);
-        }
-        return 0;
-}
-
-/* The kernel of the next part of a cell. CPU 0 is in the first part of its cell. */
-static int open_part(
-                struct planner *p, const struct cell *cell, bool of_primary, bool split_core, size_t *ret)
-{
-        size_t k = of_primary ? 0 : p->plan->n_kernels;
-        int r = of_primary ? 0 : planner_add_kernel(p, name_kernel(p, cell->home), cell->home);
-        *ret = k;
-        return r < 0 ? r
-                     : plan_why(&p->plan->kernels[k], "a part of node %u: there are fewer %s than kernels",
-                                       p->machine->nodes[cell->home].id, split_core ? "cores" : "nodes");
-}
-
-/* Fills `parts` kernels with whole cores, in order. */
-static int add_whole_cores(struct planner *p, const struct cell *cell, const struct cores *c, size_t parts)
-{
-        size_t left = cell->n_cpus, i = 0;
-        for (size_t part = 0; part < parts; part++) {
-                size_t k, load = 0, share = left, groups = parts - part;
-                int r = open_part(p, cell, part == 0 && mpart_cpuset_has(&cell->cpus, 0), false, &k);
-                for (bool first = true; r == 0 && i < c->n - (groups - 1); i++, first = false) {
-                        if (!first && groups > 1 && !wants_more(load, c->n_cpus[i], share, groups))
-                                break;
-                        load += c->n_cpus[i];
-                        left -= c->n_cpus[i];
-                        r = mpart_cpuset_or(&p->plan->kernels[k].cpus, &c->items[i]);
-                }
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-/* Splits one core into c->parts[i] kernels. */
-static int add_split_core(struct planner *p, const struct cell *cell, const struct cores *c, size_t i)
-{
-        size_t done = 0, part = 0, k = 0;
-        MPART_CPUSET_FOREACH (cpu, &c->items[i]) {
-                int r = 0;
-                if (done == part * c->n_cpus[i] / c->parts[i]) {
-                        r = open_part(p, cell, cpu == 0, true, &k);
-                        part++;
-                }
-                if (r == 0)
-                        r = mpart_cpuset_add(&p->plan->kernels[k].cpus, (unsigned)cpu);
-                if (r < 0)
-                        return r;
-                done++;
-        }
-        return 0;
-}
-
-static int split_cell(struct planner *p, const struct cell *cell, size_t parts)
-{
-        _cleanup_(cores_free) struct cores c = { 0 };
-        int r = collect_cores(p->machine, cell, &c);
-        if (r < 0 || parts <= c.n)
-                return r < 0 ? r : add_whole_cores(p, cell, &c, parts);
-        allot(parts, c.n_cpus, c.n_cpus, c.n, c.parts);
-        for (size_t i = 0; r == 0 && i < c.n; i++)
-                r = add_split_core(p, cell, &c, i);
-        return r;
-}
-
-/* More kernels than cells. */
-static int split_cells(struct planner *p, const struct cells *c, size_t wanted)
-{
-        _cleanup_free_ size_t *weight = calloc(c->n, sizeof(*weight)), *limit = calloc(c->n, sizeof(*limit)),
-                              *parts = calloc(c->n, sizeof(*parts));
-        size_t n_cores = 0;
-        int r = 0;
-        if (!weight || !limit || !parts)
-                return -ENOMEM;
-
-        for (size_t i = 0; i < c->n; i++) {
-                _cleanup_(cores_free) struct cores cores = { 0 };
-                if (collect_cores(p->machine, &c->items[i], &cores) < 0)
-                        return -ENOMEM;
-                weight[i] = c->items[i].n_cpus;
-                limit[i] = cores.n;
-                n_cores += cores.n;
-        }
-        allot(wanted, weight, n_cores >= wanted ? limit : weight, c->n, parts);
-        for (size_t i = 0; r == 0 && i < c->n; i++)
-                r = split_cell(p, &c->items[i], parts[i]);
         return r;
 }
 
@@ -393,7 +272,7 @@ int planner_group_counted(struct planner *p, struct mpart_error *e)
                 return mpart_error_set(e, -ENOSPC, "%zu kernels need a CPU each, but %zu CPUs can be given",
                                 groups, c.n_cpus);
         if (groups > c.n)
-                return split_cells(p, &c, groups);
+                return planner_split_cells(p, &c, groups);
         r = limit ? group_near(p->machine, &c, groups, limit) : group_equal(p->machine, &c, groups);
         return r < 0 ? r : add_groups(p, &c, groups);
 }

@@ -186,7 +186,24 @@ static int tell_short(
                         q->name, wish->target[0] * unit / MiB, where, found * unit / MiB, nearest);
 }
 
-/* The least a kernel must have: from one node where one has it all. */
+/* A kernel with CPUs of several nodes has memory of each as it has CPUs there. */
+static void spread_over_homes(struct wishes *w, size_t kernel, int level)
+{
+        const struct wish *wish = &w->items[kernel - 1];
+        const struct mpart_plan_kernel *k = &w->p->plan->kernels[kernel];
+        if (wish->strict || mpart_cpuset_count(&w->p->kernels[kernel].homes) < 2)
+                return;
+        MPART_CPUSET_FOREACH (home, &w->p->kernels[kernel].homes) {
+                uint64_t have = *planner_units(w->p, kernel, (size_t)home);
+                uint64_t part = wish->target[level] * cpus_at(w, (size_t)home, k) /
+                                mpart_cpuset_count(&k->cpus);
+                uint64_t more = part > have ? part - have : 0;
+                give(w, kernel, (size_t)home, MIN(MIN(more, w->usable[home]), missing(w, kernel, level)));
+        }
+}
+
+/* The least a kernel must have: of each of its nodes where that leaves pieces large enough to boot from,
+ * else from one node where one has it all. */
 static int give_least(struct wishes *w, size_t kernel, struct mpart_error *e)
 {
         const struct wish *wish = &w->items[kernel - 1];
@@ -198,6 +215,9 @@ static int give_least(struct wishes *w, size_t kernel, struct mpart_error *e)
                 local += w->usable[wish->order[i]];
         if (MIN(local, spare) < left)
                 return tell_short(w, kernel, local, spare, e);
+        if (left >= planner_least_units(w->p) * mpart_cpuset_count(&w->p->kernels[kernel].homes))
+                spread_over_homes(w, kernel, 0);
+        left = missing(w, kernel, 0);
         for (size_t i = 0; i < n; i++)
                 if (w->usable[wish->order[i]] >= left) {
                         give(w, kernel, wish->order[i], left);
@@ -266,22 +286,6 @@ static void fill_node(struct wishes *w, size_t node, int level)
                 for (size_t k = 1; k <= w->n; k++)
                         if (w->items[k - 1].order[0] == node && missing(w, k, level) > 0 && w->usable[node])
                                 give(w, k, node, MIN(part, w->usable[node]));
-        }
-}
-
-/* A kernel with CPUs of several nodes has memory of each as it has CPUs there. */
-static void spread_over_homes(struct wishes *w, size_t kernel, int level)
-{
-        const struct wish *wish = &w->items[kernel - 1];
-        const struct mpart_plan_kernel *k = &w->p->plan->kernels[kernel];
-        if (wish->strict || mpart_cpuset_count(&w->p->kernels[kernel].homes) < 2)
-                return;
-        MPART_CPUSET_FOREACH (home, &w->p->kernels[kernel].homes) {
-                uint64_t have = *planner_units(w->p, kernel, (size_t)home);
-                uint64_t part = wish->target[level] * cpus_at(w, (size_t)home, k) /
-                                mpart_cpuset_count(&k->cpus);
-                uint64_t more = part > have ? part - have : 0;
-                give(w, kernel, (size_t)home, MIN(MIN(more, w->usable[home]), missing(w, kernel, level)));
         }
 }
 
