@@ -103,7 +103,8 @@ static int append_options(sd_bus_message *call, const struct bus_boot_options *o
 {
         const struct {
                 const char *name, *value;
-        } options[] = { { "image", o->image }, { "initrd", o->initrd }, { "cmdline", o->cmdline },
+        } options[] = { { "image", o->image }, { "initrd", o->initrd },
+                { "default-initrd", o->default_initrd }, { "cmdline", o->cmdline },
                 { "on-crash", o->on_crash }, { "on-hang", o->on_hang }, { "on-reboot", o->on_reboot },
                 { "on-poweroff", o->on_poweroff } };
 

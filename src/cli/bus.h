@@ -68,6 +68,7 @@ void bus_manager_free(struct bus_manager *m);
 
 struct bus_boot_options {
         const char *image, *initrd; /* absolute paths; NULL: the daemon's default */
+        const char *default_initrd; /* where neither `initrd` nor the plan names one; NULL: none */
         const char *cmdline;        /* words to append, or NULL */
         const char *on_crash, *on_hang, *on_reboot,
                         *on_poweroff; /* stop, restart, preserve; NULL: default */
