@@ -291,19 +291,22 @@ def pci_function(root, path, ids, kind, node, group, bridge_to=None, driver=None
         root.link(f"{here}/driver", f"sys/bus/pci/drivers/{driver}")
 
 
-def write_pci(root, m):
-    """A chipset at node 0, and on each node a root port with a network card of one and the same model."""
+def write_pci(root, m, n_virtual):
+    """A chipset at node 0, and on each node a root port with a network card of one and the same model, which may have
+    virtual functions (SR-IOV) behind the same port."""
     pci_function(root, "pci0000:00/0000:00:00.0", (0x8086, 0x2020), 0x060000, 0, 0)
     pci_function(root, "pci0000:00/0000:00:1f.0", (0x8086, 0xa1c1), 0x060100, 0, 1)
     pci_function(root, "pci0000:00/0000:00:1f.2", (0x8086, 0xa182), 0x010601, 0, 1, driver="ahci")
     step = min(0x20, 0xfc // m.n_nodes & ~1)
     for node in range(m.n_nodes):
-        bus = node * step + 2
+        bus, group = node * step + 2, 10 + (2 + n_virtual) * node
         port = f"pci0000:{bus:02x}/0000:{bus:02x}:00.0"
-        pci_function(root, port, (0x8086, 0x2030), 0x060400, node, 10 + 2 * node, bridge_to=bus + 1,
-                     driver="pcieport")
-        pci_function(root, f"{port}/0000:{bus + 1:02x}:00.0", (0x8086, 0x10fb), 0x020000, node, 11 + 2 * node,
+        pci_function(root, port, (0x8086, 0x2030), 0x060400, node, group, bridge_to=bus + 1, driver="pcieport")
+        pci_function(root, f"{port}/0000:{bus + 1:02x}:00.0", (0x8086, 0x10fb), 0x020000, node, group + 1,
                      driver="ixgbe")
+        for i in range(1, n_virtual + 1):
+            pci_function(root, f"{port}/0000:{bus + 1:02x}:{i >> 3:02x}.{i & 7}", (0x8086, 0x10ed), 0x020000, node,
+                         group + 1 + i, driver="ixgbevf")
 
 
 def write_serial(root):
@@ -322,6 +325,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1, help="of a core")
     parser.add_argument("--node-memory", type=size, default=GIB, help="1G")
     parser.add_argument("--cmdline", default="BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 ro console=ttyS0")
+    parser.add_argument("--virtual-functions", type=int, default=0, help="of each node's network card, at most 255")
     parser.add_argument("directory", help="must not exist yet")
     options = parser.parse_args()
 
@@ -334,7 +338,7 @@ def main():
     write_zones(root, m)
     write_memory_map(root, m)
     write_srat(root, m)
-    write_pci(root, m)
+    write_pci(root, m, options.virtual_functions)
     write_serial(root)
     root.write("proc/cmdline", m.cmdline)
     root.write("proc/version", "Linux version 6.1.0-synthetic (root@synthetic) #1 SMP")
