@@ -284,6 +284,9 @@ def pci_function(root, path, ids, kind, node, group, bridge_to=None, driver=None
                       "numa_node": node, "irq": 0, "enable": 1, "config": bytes(config),
                       "resource": "\n".join(["0x0000000000000000 " * 2 + "0x0000000000000000"] * 13)})
     root.link(f"sys/bus/pci/devices/{address}", here)
+    bound = [f"DRIVER={driver}"] if driver else []
+    root.write(f"{here}/uevent", "\n".join(bound + [f"PCI_CLASS={kind:X}", f"PCI_ID={vendor:04X}:{device:04X}",
+                                                    f"PCI_SLOT_NAME={address}"]))
     root.write(f"sys/kernel/iommu_groups/{group}/type", "DMA")
     root.link(f"{here}/iommu_group", f"sys/kernel/iommu_groups/{group}")
     if driver:
