@@ -6,6 +6,7 @@
 
 #include "bus.h"
 #include "fs.h"
+#include "machine-source.h"
 #include "macros.h"
 #include "options.h"
 #include "output.h"
@@ -194,7 +195,7 @@ int verb_plan(const struct invocation *c, struct mpart_error *e)
                 return r;
 
         _cleanup_(mpart_machine_freep) struct mpart_machine *m = NULL;
-        r = mpart_machine_read(root ? root : "/", &m, e);
+        r = machine_chosen(root, &m, e);
         if (r < 0)
                 return r;
         _cleanup_(mpart_plan_freep) struct mpart_plan *plan = NULL;

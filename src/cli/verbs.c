@@ -30,14 +30,17 @@ static const struct {
 };
 
 static const struct verb_option machine_options[] = {
-        { OPTION_ROOT, "DIR", "read the captured machine under DIR instead of this one" },
+        { OPTION_ROOT, "DIR|FILE", "read the captured machine under DIR, or in FILE, instead of this one" },
         { OPTION_JSON, NULL, "print the machine as JSON" },
+};
+static const struct verb_option capture_options[] = {
+        { OPTION_ROOT, "DIR", "capture the machine under DIR instead of this one" },
 };
 static const struct verb_option plan_options[] = {
         { OPTION_PER_NUMA, NULL, "one kernel per NUMA node with CPUs (the default)" },
         { OPTION_PER_CORE, NULL, "one kernel per core, its hardware threads together" },
         { OPTION_PER_CPU, NULL, "one kernel per hardware thread" },
-        { OPTION_ROOT, "DIR", "plan the captured machine under DIR instead of this one" },
+        { OPTION_ROOT, "DIR|FILE", "plan the captured machine under DIR, or in FILE, instead of this one" },
         { OPTION_ALIGNMENT, "SIZE", "align the memory of secondaries to SIZE (2M, 1G)" },
         { OPTION_SHARED, "SIZE", "size of each kernel's shared region" },
         { OPTION_IMAGE, "FILE", "leave the room that this kernel image needs" },
@@ -50,8 +53,7 @@ static const struct verb_option plan_options[] = {
 static const struct verb_option cmdline_options[] = {
         { OPTION_DIALECT, "linux|popcorn", "whose parameters (default: linux)" },
         { OPTION_PLAN, "FILE", "read the plan from FILE instead of the saved one" },
-        { OPTION_ROOT, "DIR",
-                        "plan the captured machine under DIR; with --plan: check the plan against it" },
+        { OPTION_ROOT, "DIR|FILE", "plan the captured machine; with --plan: check the plan against it" },
 };
 static const struct verb_option export_options[] = {
         { OPTION_INSTALL, NULL, "grub: write the drop-in to its place under /etc" },
@@ -81,6 +83,13 @@ const struct verb verbs[] = {
                         OPTIONS(machine_options),
                         .help = "show nodes, CPUs, exact memory and PCI functions",
                         .run = verb_machine },
+        { .name = "capture",
+                        .operands = "FILE",
+                        .min_operands = 1,
+                        .max_operands = 1,
+                        OPTIONS(capture_options),
+                        .help = "put all that planning reads of this machine into one file",
+                        .run = verb_capture },
         { .name = "plan",
                         OPTIONS(plan_options),
                         .help = "divide the machine into partitions",

@@ -74,6 +74,7 @@ struct invocation {
 
 int verb_apply(const struct invocation *c, struct mpart_error *e);
 int verb_boot(const struct invocation *c, struct mpart_error *e);
+int verb_capture(const struct invocation *c, struct mpart_error *e);
 int verb_cmdline(const struct invocation *c, struct mpart_error *e);
 int verb_completion(const struct invocation *c, struct mpart_error *e);
 int verb_export(const struct invocation *c, struct mpart_error *e);

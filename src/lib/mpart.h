@@ -5,6 +5,7 @@
 #pragma once
 
 #include "boot.h"
+#include "capture.h"
 #include "cmdline.h"
 #include "machine.h"
 #include "plan.h"
