@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "bus.h"
 #include "fs.h"
@@ -10,6 +11,7 @@
 #include "macros.h"
 #include "options.h"
 #include "output.h"
+#include "plan-bar.h"
 #include "plan-source.h"
 
 static int policy_kind(const struct invocation *c, enum mpart_policy_kind *ret, struct mpart_error *e)
@@ -131,6 +133,16 @@ static int print_kernels(const struct mpart_plan *plan, struct mpart_error *e)
         return table_print(t, e);
 }
 
+static int print_bars(const struct mpart_plan *plan)
+{
+        _cleanup_free_ char *bars = NULL;
+        struct bar_style style = bar_style_of_terminal();
+        int r = plan_bars(plan, &style, &bars);
+        if (r == 0)
+                printf("%s\n", bars);
+        return r;
+}
+
 static int print_unused(const struct mpart_plan *plan, struct mpart_error *e)
 {
         static const struct column columns[] = { { "UNUSED", false }, { "SIZE", true }, { "NODE", true },
@@ -165,6 +177,16 @@ static int save(const char *document, struct mpart_error *e)
         return 0;
 }
 
+static int draw(const char *file, const struct mpart_plan *plan, const struct mpart_machine *m,
+                struct mpart_error *e)
+{
+        _cleanup_free_ char *picture = NULL;
+        int r = mpart_plan_to_svg(plan, m, &picture);
+        if (r == 0)
+                r = write_file_atomic(file, picture, strlen(picture), 0644);
+        return r < 0 ? mpart_error_set(e, r, "%s cannot be written: %s", file, strerror(-r)) : 0;
+}
+
 static int show(const struct invocation *c, const struct mpart_plan *plan, const char *document,
                 struct mpart_error *e)
 {
@@ -177,7 +199,9 @@ static int show(const struct invocation *c, const struct mpart_plan *plan, const
                 print_document(document);
                 return 0;
         }
-        int r = print_kernels(plan, e);
+        int r = isatty(STDOUT_FILENO) ? print_bars(plan) : 0;
+        if (r == 0)
+                r = print_kernels(plan, e);
         if (r == 0 && plan->n_unused > 0)
                 r = print_unused(plan, e);
         return r;
@@ -208,6 +232,8 @@ int verb_plan(const struct invocation *c, struct mpart_error *e)
                 return r;
 
         r = show(c, plan, document, e);
+        if (r == 0 && option_given(c, OPTION_SVG))
+                r = draw(c->value[OPTION_SVG], plan, m, e);
         if (r < 0)
                 return r;
         print_notes(m->notes, m->n_notes);

@@ -26,6 +26,7 @@ static const struct {
         [OPTION_ROOT] = { "root", 0 },
         [OPTION_SAVE] = { "save", 0 },
         [OPTION_SHARED] = { "shared", 0 },
+        [OPTION_SVG] = { "svg", 0 },
         [OPTION_YES] = { "yes", 'y' },
 };
 
@@ -48,6 +49,7 @@ static const struct verb_option plan_options[] = {
         { OPTION_INITRD, "FILE", "leave the room that this ramdisk needs" },
         { OPTION_JSON, NULL, "print the plan document" },
         { OPTION_OUTPUT, "FILE", "write the plan document to FILE" },
+        { OPTION_SVG, "FILE", "draw the plan into FILE" },
         { OPTION_SAVE, NULL, "make it the plan that mpartd boots kernels by" },
 };
 static const struct verb_option cmdline_options[] = {

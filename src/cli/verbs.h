@@ -31,6 +31,7 @@ enum option_id {
         OPTION_ROOT,
         OPTION_SAVE,
         OPTION_SHARED,
+        OPTION_SVG,
         OPTION_YES,
         _OPTION_MAX,
         _OPTION_INVALID = -22,

@@ -9,3 +9,4 @@
 #include "cmdline.h"
 #include "machine.h"
 #include "plan.h"
+#include "plan-svg.h"
