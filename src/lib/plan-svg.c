@@ -106,7 +106,8 @@ static int draw_node(struct svg *s, const struct mpart_plan_node *node)
         if (node->n_memory > 0)
                 svg_text(s, SVG_MARGIN, s->y + 290, "small", "%s", svg_size(memory_of_node(node)).text);
         svg_memory(s, node);
-        svg_text(s, SVG_MARGIN, s->y + 148, "small", "%zu CPUs", mpart_cpuset_count(&node->cpus));
+        svg_text(s, SVG_MARGIN, s->y + 148, "small", "%zu CPU%s", mpart_cpuset_count(&node->cpus),
+                        mpart_cpuset_count(&node->cpus) == 1 ? "" : "s");
         svg_cpus(s, node);
         int r = svg_devices(s, (int)node->id);
         s->y += 60;

@@ -195,7 +195,7 @@ def write_blocks(root, m):
     for node, ranges in enumerate(m.nodes):
         for start, end in ranges:
             for block in range(start // m.block, -(-end // m.block)):
-                owners.setdefault(block, []).append(node)
+                owners.setdefault(block, {})[node] = True
     for block, nodes in owners.items():
         here = f"{base}/memory{block}"
         root.files(here, {"state": "online", "online": 1, "phys_index": f"{block:08x}", "phys_device": 0,
@@ -249,23 +249,29 @@ def write_memory_map(root, m):
     root.write("proc/iomem", text.encode())
 
 
-def write_srat(root, m):
-    """ACPI 6.5 section 5.2.16: Local APIC, Local x2APIC and Memory Affinity structures, all enabled."""
-    body = b""
-    for _, node, core, thread in m.each_cpu():
-        apic = m.apic_id(node, core, thread)
-        if apic < 255:
-            body += struct.pack("<BBBBIB3sI", 0, 16, node & 0xff, apic, 1, 0, b"\0\0\0", 0)
-        else:
-            body += struct.pack("<BBHIIIII", 2, 24, 0, node, apic, 1, 0, 0)
-    for node, ranges in enumerate(m.nodes):
-        for start, end in ranges:
-            body += struct.pack("<BBIHQQIIQ", 1, 40, node, 0, start, end - start, 0, 1, 0)
+def srat_cpu(domain, apic):
+    """ACPI 6.5 section 5.2.16: a Local APIC or Local x2APIC Affinity structure, enabled."""
+    if apic < 255:
+        return struct.pack("<BBBBIB3sI", 0, 16, domain & 0xff, apic, 1, 0, (domain >> 8).to_bytes(3, "little"), 0)
+    return struct.pack("<BBHIIIII", 2, 24, 0, domain, apic, 1, 0, 0)
+
+
+def srat_memory(domain, start, end, flags=1):
+    return struct.pack("<BBIHQQIIQ", 1, 40, domain, 0, start, end - start, 0, flags, 0)
+
+
+def write_srat_table(root, body):
     header = struct.pack("<4sIBB6s8sI4sIIQ", b"SRAT", 48 + len(body), 3, 0, b"SYNTH ", b"MACHINE ", 1, b"SYNT",
                          1, 1, 0)
     table = bytearray(header + body)
     table[9] = -sum(table) & 0xff
     root.write("sys/firmware/acpi/tables/SRAT", bytes(table))
+
+
+def write_srat(root, m):
+    body = b"".join(srat_cpu(node, m.apic_id(node, core, thread)) for _, node, core, thread in m.each_cpu())
+    body += b"".join(srat_memory(node, *r) for node, ranges in enumerate(m.nodes) for r in ranges)
+    write_srat_table(root, body)
 
 
 def pci_function(root, path, ids, kind, node, group, bridge_to=None, driver=None):
