@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -51,7 +52,9 @@ static size_t next_capacity(int fd, size_t capacity)
         return capacity * 2;
 }
 
-int read_file_at(int root, const char *path, size_t limit, char **ret, size_t *ret_size)
+/* `attribute`: the first read that leaves room ends the file, as it does for every file that tells one
+ * value; long files of /proc come in pieces that end at lines. */
+static int read_whole(int root, const char *path, size_t limit, bool attribute, char **ret, size_t *ret_size)
 {
         /* A captured machine may hold anything, a FIFO too: never wait for one. */
         _cleanup_close_ int fd = openat(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -72,11 +75,11 @@ int read_file_at(int root, const char *path, size_t limit, char **ret, size_t *r
                         continue;
                 if (n < 0)
                         return -errno;
-                if (n == 0)
-                        break;
                 size += (size_t)n;
                 if (size > limit)
                         return -EFBIG;
+                if (n == 0 || (attribute && size + 1 < capacity))
+                        break;
                 if (capacity - size < 2)
                         want = next_capacity(fd, capacity);
         }
@@ -87,10 +90,15 @@ int read_file_at(int root, const char *path, size_t limit, char **ret, size_t *r
         return 0;
 }
 
+int read_file_at(int root, const char *path, size_t limit, char **ret, size_t *ret_size)
+{
+        return read_whole(root, path, limit, false, ret, ret_size);
+}
+
 int read_line_at(int root, const char *path, char **ret)
 {
         char *text = NULL;
-        int r = read_file_at(root, path, 0, &text, NULL);
+        int r = read_whole(root, path, 0, true, &text, NULL);
         if (r < 0)
                 return r;
         assert(text);

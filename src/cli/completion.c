@@ -56,7 +56,7 @@ static void print_bash_argument(const struct verb *verb, const struct verb_optio
         printf("        %s:--%s%s", verb->name, option_name(o->id), option_letter(o->id) ? "" : ")");
         if (option_letter(o->id))
                 printf("|%s:-%c)", verb->name, option_letter(o->id));
-        if (streq(o->argument, "FILE"))
+        if (strstr(o->argument, "FILE"))
                 fputs(" compopt -o filenames; COMPREPLY=($(compgen -f -- \"$cur\"));", stdout);
         else if (streq(o->argument, "DIR"))
                 fputs(" compopt -o filenames; COMPREPLY=($(compgen -d -- \"$cur\"));", stdout);
@@ -122,7 +122,7 @@ static void print_zsh_option(const struct verb *verb, const struct verb_option *
         printf(" \\\n                '--%s[", option_name(o->id));
         print_zsh_text(o->help);
         fputs("]", stdout);
-        if (o->argument && streq(o->argument, "FILE"))
+        if (o->argument && strstr(o->argument, "FILE"))
                 fputs(":file:_files", stdout);
         else if (o->argument && streq(o->argument, "DIR"))
                 fputs(":directory:_directories", stdout);

@@ -5,6 +5,7 @@
 
 #include "bus.h"
 #include "fs.h"
+#include "machine-source.h"
 #include "macros.h"
 #include "options.h"
 #include "plan-source.h"
@@ -57,7 +58,7 @@ int plan_saved(struct mpart_plan **ret, struct mpart_error *e)
 static int plan_of_root(const char *root, struct mpart_plan **ret, struct mpart_error *e)
 {
         _cleanup_(mpart_machine_freep) struct mpart_machine *m = NULL;
-        int r = mpart_machine_read(root, &m, e);
+        int r = machine_chosen(root, &m, e);
         if (r < 0)
                 return r;
         struct mpart_policy policy = { .kind = MPART_POLICY_PER_NUMA };
@@ -67,7 +68,7 @@ static int plan_of_root(const char *root, struct mpart_plan **ret, struct mpart_
 static int check_against_root(const struct mpart_plan *plan, const char *root, struct mpart_error *e)
 {
         _cleanup_(mpart_machine_freep) struct mpart_machine *m = NULL;
-        int r = mpart_machine_read(root, &m, e);
+        int r = machine_chosen(root, &m, e);
         return r < 0 ? r : mpart_plan_check(plan, m, e);
 }
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "machine-source.h"
 #include "macros.h"
 #include "mpart.h"
 #include "options.h"
@@ -106,7 +107,7 @@ int verb_machine(const struct invocation *c, struct mpart_error *e)
 {
         const char *root = c->value[OPTION_ROOT];
         _cleanup_(mpart_machine_freep) struct mpart_machine *m = NULL;
-        int r = mpart_machine_look(root ? root : "/", &m, e);
+        int r = machine_seen(root, &m, e);
         if (r < 0)
                 return r;
 

@@ -2,12 +2,15 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "bus.h"
 #include "fs.h"
+#include "machine-source.h"
 #include "macros.h"
 #include "options.h"
 #include "output.h"
+#include "plan-bar.h"
 #include "policy-options.h"
 
 /* Adds up what a kernel has of each node: "1.9 GiB on node 1", a line each. */
@@ -58,6 +61,16 @@ static int print_kernels(const struct mpart_plan *plan, struct mpart_error *e)
                 address_cell(t, 6, k->ramdisk);
         }
         return table_print(t, e);
+}
+
+static int print_bars(const struct mpart_plan *plan)
+{
+        _cleanup_free_ char *bars = NULL;
+        struct bar_style style = bar_style_of_terminal();
+        int r = plan_bars(plan, &style, &bars);
+        if (r == 0)
+                printf("%s\n", bars);
+        return r;
 }
 
 static int print_unused(const struct mpart_plan *plan, struct mpart_error *e)
@@ -116,6 +129,16 @@ static int print_changes(const struct mpart_plan *plan, const struct mpart_machi
         return MIN(r, 0);
 }
 
+static int draw(const char *file, const struct mpart_plan *plan, const struct mpart_machine *m,
+                struct mpart_error *e)
+{
+        _cleanup_free_ char *picture = NULL;
+        int r = mpart_plan_to_svg(plan, m, &picture);
+        if (r == 0)
+                r = write_file_atomic(file, picture, strlen(picture), 0644);
+        return r < 0 ? mpart_error_set(e, r, "%s cannot be written: %s", file, strerror(-r)) : 0;
+}
+
 static int show(const struct invocation *c, const struct mpart_plan *plan, const struct mpart_machine *m,
                 const char *document, struct mpart_error *e)
 {
@@ -128,7 +151,9 @@ static int show(const struct invocation *c, const struct mpart_plan *plan, const
                 print_document(document);
                 return 0;
         }
-        int r = print_kernels(plan, e);
+        int r = isatty(STDOUT_FILENO) ? print_bars(plan) : 0;
+        if (r == 0)
+                r = print_kernels(plan, e);
         if (r == 0 && plan->n_unused > 0)
                 r = print_unused(plan, e);
         if (r == 0 && option_given(c, OPTION_EXPLAIN))
@@ -151,7 +176,7 @@ int verb_plan(const struct invocation *c, struct mpart_error *e)
                 return r;
 
         _cleanup_(mpart_machine_freep) struct mpart_machine *m = NULL;
-        r = mpart_machine_read(root ? root : "/", &m, e);
+        r = machine_chosen(root, &m, e);
         if (r < 0)
                 return r;
         _cleanup_(mpart_plan_freep) struct mpart_plan *plan = NULL;
@@ -164,6 +189,8 @@ int verb_plan(const struct invocation *c, struct mpart_error *e)
                 return r;
 
         r = show(c, plan, m, document, e);
+        if (r == 0 && option_given(c, OPTION_SVG))
+                r = draw(c->value[OPTION_SVG], plan, m, e);
         if (r < 0)
                 return r;
         print_notes(m->notes, m->n_notes);

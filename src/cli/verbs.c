@@ -47,12 +47,16 @@ static const struct {
         [OPTION_SSH_KEY] = { "ssh-key", 0 },
         [OPTION_TTY] = { "tty", 't' },
         [OPTION_WRAP] = { "wrap", 0 },
+        [OPTION_SVG] = { "svg", 0 },
         [OPTION_YES] = { "yes", 'y' },
 };
 
 static const struct verb_option machine_options[] = {
-        { OPTION_ROOT, "DIR", "read the captured machine under DIR instead of this one" },
+        { OPTION_ROOT, "DIR|FILE", "read the captured machine under DIR, or in FILE, instead of this one" },
         { OPTION_JSON, NULL, "print the machine as JSON" },
+};
+static const struct verb_option capture_options[] = {
+        { OPTION_ROOT, "DIR", "capture the machine under DIR instead of this one" },
 };
 static const struct verb_option plan_options[] = {
         { OPTION_PER_NUMA, NULL, "one kernel per NUMA node with CPUs (the default)" },
@@ -63,7 +67,7 @@ static const struct verb_option plan_options[] = {
         { OPTION_REQUEST, "FILE", "the kernels that a request document names" },
         { OPTION_PRIMARY_CPUS, "LIST", "CPUs that the primary keeps (0-3,8)" },
         { OPTION_PRIMARY_MEMORY, "SIZE", "memory that the primary keeps at least" },
-        { OPTION_ROOT, "DIR", "plan the captured machine under DIR instead of this one" },
+        { OPTION_ROOT, "DIR|FILE", "plan the captured machine under DIR, or in FILE, instead of this one" },
         { OPTION_ALIGNMENT, "SIZE", "align the memory of secondaries to SIZE (2M, 1G)" },
         { OPTION_SHARED, "SIZE", "size of each kernel's shared region" },
         { OPTION_LOW_WINDOW, "ADDRESS", "place below 640 KiB where CPUs of other kernels start" },
@@ -74,13 +78,13 @@ static const struct verb_option plan_options[] = {
         { OPTION_EXPLAIN, NULL, "tell why each kernel gets what it gets, and where all memory went" },
         { OPTION_JSON, NULL, "print the plan document" },
         { OPTION_OUTPUT, "FILE", "write the plan document to FILE" },
+        { OPTION_SVG, "FILE", "draw the plan into FILE" },
         { OPTION_SAVE, NULL, "make it the plan that mpartd boots kernels by" },
 };
 static const struct verb_option cmdline_options[] = {
         { OPTION_DIALECT, "linux|popcorn", "whose parameters (default: linux)" },
         { OPTION_PLAN, "FILE", "read the plan from FILE instead of the saved one" },
-        { OPTION_ROOT, "DIR",
-                        "plan the captured machine under DIR; with --plan: check the plan against it" },
+        { OPTION_ROOT, "DIR|FILE", "plan the captured machine; with --plan: check the plan against it" },
 };
 static const struct verb_option export_options[] = {
         { OPTION_INSTALL, NULL, "grub: write the drop-in to its place under /etc" },
@@ -142,6 +146,13 @@ const struct verb verbs[] = {
                         OPTIONS(machine_options),
                         .help = "show nodes, CPUs, exact memory and PCI functions",
                         .run = verb_machine },
+        { .name = "capture",
+                        .operands = "FILE",
+                        .min_operands = 1,
+                        .max_operands = 1,
+                        OPTIONS(capture_options),
+                        .help = "put all that planning reads of this machine into one file",
+                        .run = verb_capture },
         { .name = "plan",
                         OPTIONS(plan_options),
                         .help = "divide the machine into partitions",

@@ -54,6 +54,7 @@ enum option_id {
         OPTION_SSH_KEY,
         OPTION_TTY,
         OPTION_WRAP,
+        OPTION_SVG,
         OPTION_YES,
         _OPTION_MAX,
         _OPTION_INVALID = -22,
@@ -106,6 +107,7 @@ struct invocation {
 
 int verb_apply(const struct invocation *c, struct mpart_error *e);
 int verb_boot(const struct invocation *c, struct mpart_error *e);
+int verb_capture(const struct invocation *c, struct mpart_error *e);
 int verb_cmdline(const struct invocation *c, struct mpart_error *e);
 int verb_completion(const struct invocation *c, struct mpart_error *e);
 int verb_dump(const struct invocation *c, struct mpart_error *e);

@@ -134,7 +134,7 @@ static int needs_slot(const struct mpart_plan *plan, const struct mpart_plan_ker
                 const struct mpart_machine *m, const struct mpart_pci_function *f, struct mpart_error *e)
 {
         int slot_form = 0;
-        for (size_t i = 0; i < m->n_pci; i++) {
+        for (size_t i = 0; k->n_pci > 0 && i < m->n_pci; i++) {
                 const struct mpart_pci_function *other = &m->pci[i];
                 if (!same_ids(f, other) || is_listed(plan, k, other))
                         continue;

@@ -86,8 +86,8 @@ static int read_topology_id(int root, unsigned cpu, const char *file)
 }
 
 /* Newer kernels say core_cpus, all say thread_siblings; the oldest have the mask alone
- * (Documentation/admin-guide/cputopology.rst). */
-static int read_siblings(int root, unsigned cpu, struct mpart_cpuset *ret)
+ * (Documentation/admin-guide/cputopology.rst). *first: the file that the CPU before had. */
+static int read_siblings(int root, unsigned cpu, size_t *first, struct mpart_cpuset *ret)
 {
         static const struct {
                 const char *name;
@@ -97,32 +97,52 @@ static int read_siblings(int root, unsigned cpu, struct mpart_cpuset *ret)
                 { "thread_siblings_list", mpart_cpuset_parse_list },
                 { "thread_siblings", mpart_cpuset_parse_mask },
         };
-        for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        for (size_t n = 0; n < ARRAY_SIZE(files); n++) {
+                size_t i = (*first + n) % ARRAY_SIZE(files);
                 char path[96];
                 _cleanup_free_ char *text = NULL;
                 snprintf(path, sizeof(path), DIRECTORY "/cpu%u/topology/%s", cpu, files[i].name);
                 int r = read_line_at(root, path, &text);
                 if (r == 0)
                         r = files[i].parse(text, ret);
+                if (r == 0)
+                        *first = i;
                 if (r == 0 || r == -ENOMEM)
                         return r;
         }
         return 0;
 }
 
-static int read_cpu(int root, const struct mpart_cpuset *present, struct mpart_cpu *cpu)
+/* What a thread tells holds for the other threads of its core, except for the core's number: the halves of
+ * an AMD compute unit are siblings with numbers of their own. */
+static int copy_to_siblings(struct mpart_machine *m, const struct mpart_cpu *from)
 {
-        cpu->node = cpu->package = cpu->core = -1;
-        cpu->apic_id = MPART_APIC_ID_UNKNOWN;
-        if (cpu->online) { /* the topology directory of an offline CPU is gone */
-                cpu->package = read_topology_id(root, cpu->id, "physical_package_id");
-                cpu->core = read_topology_id(root, cpu->id, "core_id");
-                int r = read_siblings(root, cpu->id, &cpu->siblings);
+        MPART_CPUSET_FOREACH (id, &from->siblings) {
+                struct mpart_cpu *cpu = (unsigned)id > from->id ? machine_cpu(m, (unsigned)id) : NULL;
+                if (!cpu || !cpu->online || cpu->siblings.words)
+                        continue;
+                cpu->package = from->package;
+                int r = mpart_cpuset_copy(&cpu->siblings, &from->siblings);
                 if (r < 0)
                         return r;
-                mpart_cpuset_and(&cpu->siblings, present);
         }
-        return mpart_cpuset_add(&cpu->siblings, cpu->id);
+        return 0;
+}
+
+static int read_cpu(int root, struct mpart_machine *m, const struct mpart_cpuset *present,
+                size_t *siblings_file, struct mpart_cpu *cpu)
+{
+        if (cpu->online) /* the topology directory of an offline CPU is gone */
+                cpu->core = read_topology_id(root, cpu->id, "core_id");
+        if (!cpu->online || cpu->siblings.words)
+                return mpart_cpuset_add(&cpu->siblings, cpu->id);
+        cpu->package = read_topology_id(root, cpu->id, "physical_package_id");
+        int r = read_siblings(root, cpu->id, siblings_file, &cpu->siblings);
+        if (r < 0)
+                return r;
+        mpart_cpuset_and(&cpu->siblings, present);
+        r = mpart_cpuset_add(&cpu->siblings, cpu->id);
+        return r < 0 ? r : copy_to_siblings(m, cpu);
 }
 
 static bool parse_u32(const char *text, uint32_t *ret)
@@ -149,7 +169,7 @@ static void parse_apic_ids(const char *cpuinfo, struct mpart_machine *m)
                 else if (cpu && cpu->online && (value = field_value(p, "apicid")) &&
                                 parse_u32(value, &number))
                         cpu->apic_id = number;
-                p += strcspn(p, "\n");
+                p = strchrnul(p, '\n');
                 p += *p == '\n';
         }
 }
@@ -172,7 +192,12 @@ int cpus_read(int root, struct mpart_machine *m, const char *cpuinfo)
                 struct mpart_cpu *cpu = &m->cpus[m->n_cpus++];
                 cpu->id = (unsigned)id;
                 cpu->online = mpart_cpuset_has(&online, cpu->id);
-                r = read_cpu(root, &present, cpu);
+                cpu->node = cpu->package = cpu->core = -1;
+                cpu->apic_id = MPART_APIC_ID_UNKNOWN;
+        }
+        size_t siblings_file = 0;
+        for (size_t i = 0; i < m->n_cpus; i++) {
+                r = read_cpu(root, m, &present, &siblings_file, &m->cpus[i]);
                 if (r < 0)
                         return r;
         }
@@ -187,7 +212,7 @@ static const char *find_flags(const char *cpuinfo)
                 const char *value = field_value(p, "flags");
                 if (value)
                         return value;
-                p += strcspn(p, "\n");
+                p = strchrnul(p, '\n');
                 p += *p == '\n';
         }
         return NULL;

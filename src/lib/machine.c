@@ -87,7 +87,9 @@ static int read_iomem(struct reading *s)
                                 "proc/iomem cannot be opened: the memory map is for root; read it as root");
         if (r < 0)
                 return forbid(s, r == -ENOMEM ? r : -ENODATA,
-                                "no memory map: proc/iomem cannot be read (%s)", strerror(-r));
+                                "no memory map: proc/iomem cannot be read (%s); capture the machine again, as "
+                                "root, with \"mpartctl capture\"",
+                                strerror(-r));
         r = iomem_parse(text, &s->iomem, &e);
         return r < 0 ? forbid(s, r, "%s", e.text) : 0;
 }

@@ -5,10 +5,12 @@
 #pragma once
 
 #include "boot.h"
+#include "capture.h"
 #include "cmdline.h"
 #include "initrd.h"
 #include "kmem.h"
 #include "machine.h"
+#include "plan-svg.h"
 #include "plan.h"
 #include "request.h"
 #include "shm.h"

@@ -110,9 +110,11 @@ static int claim_unlinked(int root, struct mpart_machine *m)
         return 0;
 }
 
-/* cpuN/nodeM */
-static int claim_by_cpu_directory(int root, struct mpart_machine *m, const struct mpart_cpu *cpu)
+/* cpuN/nodeM. Sets *no_links where the CPU has none: then this kernel makes none (before Linux 2.6.33). */
+static int claim_by_cpu_directory(
+                int root, struct mpart_machine *m, const struct mpart_cpu *cpu, bool *no_links)
 {
+        bool found = false;
         char path[96], **names = NULL;
         size_t n = 0;
         snprintf(path, sizeof(path), "sys/devices/system/cpu/cpu%u", cpu->id);
@@ -123,10 +125,12 @@ static int claim_by_cpu_directory(int root, struct mpart_machine *m, const struc
                 uint64_t id;
                 if (!name_number(names[i], "node", MPART_CPU_LIMIT, &id))
                         continue;
+                found = true;
                 size_t index = machine_node_index(m, (unsigned)id);
                 if (index != SIZE_MAX)
                         r = claim_cpu(m, &m->nodes[index], cpu->id);
         }
+        *no_links = cpu->online && !found;
         free_names(names, n);
         return r;
 }
@@ -141,8 +145,9 @@ static size_t count_unclaimed(const struct mpart_machine *m)
 
 static int claim_rest(int root, struct mpart_machine *m)
 {
-        for (size_t i = 0; i < m->n_cpus && m->n_nodes > 0; i++) {
-                int r = m->cpus[i].node < 0 ? claim_by_cpu_directory(root, m, &m->cpus[i]) : 0;
+        bool no_links = false;
+        for (size_t i = 0; i < m->n_cpus && m->n_nodes > 0 && !no_links; i++) {
+                int r = m->cpus[i].node < 0 ? claim_by_cpu_directory(root, m, &m->cpus[i], &no_links) : 0;
                 if (r < 0)
                         return r;
         }

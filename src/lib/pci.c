@@ -3,6 +3,7 @@
  * what a function is (with its corrections of broken devices), the header tells a bridge. */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pci/pci.h>
 #include <setjmp.h>
 #include <unistd.h>
@@ -121,29 +122,25 @@ static const char *last_component(const char *path)
         return slash ? slash + 1 : path;
 }
 
-/* Where a link of the function points to; "" where there is none. */
-static void read_link(int root, const char *address, const char *link, char *ret, size_t size)
+/* Where a link points to; "" where there is none. */
+static void read_link(int directory, const char *link, char *ret, size_t size)
 {
-        char path[sizeof(DIRECTORY) + 64];
-        snprintf(path, sizeof(path), DIRECTORY "/%s%s%s", address, *link ? "/" : "", link);
-        ssize_t n = readlinkat(root, path, ret, size - 1);
+        ssize_t n = readlinkat(directory, link, ret, size - 1);
         ret[MAX(n, (ssize_t)0)] = 0;
 }
 
-static int64_t read_value(int root, const char *address, const char *file, int64_t otherwise)
+static int64_t read_value(int directory, const char *file, int64_t otherwise)
 {
-        char path[sizeof(DIRECTORY) + 64];
         int64_t value;
-        snprintf(path, sizeof(path), DIRECTORY "/%s/%s", address, file);
-        return read_number_at(root, path, 0, &value) == 0 ? value : otherwise;
+        return read_number_at(directory, file, 0, &value) == 0 ? value : otherwise;
 }
 
 /* The device directories nest as the buses do: .../0000:00:1c.0/0000:01:00.0. */
-static void find_parent(int root, struct mpart_pci_function *f)
+static void find_parent(int devices, struct mpart_pci_function *f)
 {
         char target[1024];
         struct mpart_pci_function above = { 0 };
-        read_link(root, f->address, "", target, sizeof(target));
+        read_link(devices, f->address, target, sizeof(target));
         char *slash = strrchr(target, '/');
         if (!slash)
                 return;
@@ -152,27 +149,62 @@ static void find_parent(int root, struct mpart_pci_function *f)
                 memcpy(f->parent, above.address, sizeof(f->parent));
 }
 
-static void read_links(int root, struct mpart_pci_function *f)
+static void set_driver(struct mpart_pci_function *f, const char *name, size_t length)
 {
-        char target[1024];
-        read_link(root, f->address, "driver", target, sizeof(target));
-        snprintf(f->driver, sizeof(f->driver), "%.31s", last_component(target));
-
-        uint64_t group;
-        read_link(root, f->address, "iommu_group", target, sizeof(target));
-        if (name_number(last_component(target), "", INT32_MAX, &group))
-                f->iommu_group = (int)group;
-        find_parent(root, f);
+        snprintf(f->driver, sizeof(f->driver), "%.*s", (int)MIN(length, sizeof(f->driver) - 1), name);
 }
 
-static void read_function(int root, struct config_reader *c, struct mpart_pci_function *f)
+/* uevent tells in one file what vendor, device, class and the link to the driver tell (pci_uevent in
+ * drivers/pci/pci-driver.c, with the same corrections of broken devices). False: not all of it. */
+static bool read_uevent(int directory, struct mpart_pci_function *f)
 {
-        f->vendor = (uint16_t)read_value(root, f->address, "vendor", 0);
-        f->device = (uint16_t)read_value(root, f->address, "device", 0);
-        f->class_code = (uint32_t)read_value(root, f->address, "class", 0) & 0xffffff;
-        int64_t node = read_value(root, f->address, "numa_node", -1);
+        _cleanup_free_ char *text = NULL;
+        bool has_class = false, has_ids = false;
+        if (read_line_at(directory, "uevent", &text) < 0)
+                return false;
+        for (const char *p = text; *p; p += *p == '\n') {
+                const char *value, *end = strchrnul(p, '\n');
+                unsigned vendor, device;
+                if ((value = startswith(p, "DRIVER=")))
+                        set_driver(f, value, (size_t)(end - value));
+                else if ((value = startswith(p, "PCI_CLASS=")))
+                        has_class = parse_hex(&value, 1, 6, &f->class_code) && value == end;
+                else if ((value = startswith(p, "PCI_ID=")) && parse_hex(&value, 1, 4, &vendor) &&
+                                *value++ == ':' && parse_hex(&value, 1, 4, &device)) {
+                        f->vendor = (uint16_t)vendor;
+                        f->device = (uint16_t)device;
+                        has_ids = true;
+                }
+                p = end;
+        }
+        return has_class && has_ids;
+}
+
+static void read_attributes(int directory, struct mpart_pci_function *f)
+{
+        char target[1024];
+        f->vendor = (uint16_t)read_value(directory, "vendor", 0);
+        f->device = (uint16_t)read_value(directory, "device", 0);
+        f->class_code = (uint32_t)read_value(directory, "class", 0) & 0xffffff;
+        read_link(directory, "driver", target, sizeof(target));
+        set_driver(f, last_component(target), strlen(target));
+}
+
+static void read_function(int devices, struct config_reader *c, struct mpart_pci_function *f)
+{
+        char target[1024];
+        uint64_t group;
+        find_parent(devices, f);
+        _cleanup_close_ int directory = openat(devices, f->address, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (directory < 0)
+                return;
+        if (!read_uevent(directory, f))
+                read_attributes(directory, f);
+        int64_t node = read_value(directory, "numa_node", -1);
         f->node = node >= 0 && node < MPART_CPU_LIMIT ? (int)node : -1;
-        read_links(root, f);
+        read_link(directory, "iommu_group", target, sizeof(target));
+        if (name_number(last_component(target), "", INT32_MAX, &group))
+                f->iommu_group = (int)group;
         f->is_bridge = f->class_code >> 16 == CLASS_BRIDGE ||
                        config_header_type(c, f) == PCI_HEADER_TYPE_BRIDGE;
 }
@@ -197,8 +229,7 @@ static bool parse_proc_line(const char *line, struct mpart_pci_function *f)
         while (driver > 0 && !isspace((unsigned char)line[driver - 1]))
                 driver--;
         if (driver > 0 && !isxdigit((unsigned char)line[driver]))
-                snprintf(f->driver, sizeof(f->driver), "%.*s", (int)MIN(size - driver, (size_t)31),
-                                line + driver);
+                set_driver(f, line + driver, size - driver);
         return true;
 }
 
@@ -246,6 +277,7 @@ static int compare_functions(const void *a, const void *b)
 static int read_sysfs(int root, const char *root_path, struct mpart_machine *m, char **names, size_t n)
 {
         _cleanup_(config_close) struct config_reader config = { 0 };
+        _cleanup_close_ int devices = openat(root, DIRECTORY, O_PATH | O_DIRECTORY | O_CLOEXEC);
         size_t capacity = 0;
         int r = config_open(&config, root_path);
         for (size_t i = 0; i < n && r == 0; i++) {
@@ -258,7 +290,7 @@ static int read_sysfs(int root, const char *root_path, struct mpart_machine *m, 
                                         names[i]);
                         continue;
                 }
-                read_function(root, &config, f);
+                read_function(devices, &config, f);
                 m->n_pci++;
         }
         return r;

@@ -195,7 +195,7 @@ def write_blocks(root, m):
     for node, ranges in enumerate(m.nodes):
         for start, end in ranges:
             for block in range(start // m.block, -(-end // m.block)):
-                owners.setdefault(block, []).append(node)
+                owners.setdefault(block, {})[node] = True
     for block, nodes in owners.items():
         here = f"{base}/memory{block}"
         root.files(here, {"state": "online", "online": 1, "phys_index": f"{block:08x}", "phys_device": 0,
@@ -249,23 +249,29 @@ def write_memory_map(root, m):
     root.write("proc/iomem", text.encode())
 
 
-def write_srat(root, m):
-    """ACPI 6.5 section 5.2.16: Local APIC, Local x2APIC and Memory Affinity structures, all enabled."""
-    body = b""
-    for _, node, core, thread in m.each_cpu():
-        apic = m.apic_id(node, core, thread)
-        if apic < 255:
-            body += struct.pack("<BBBBIB3sI", 0, 16, node & 0xff, apic, 1, 0, b"\0\0\0", 0)
-        else:
-            body += struct.pack("<BBHIIIII", 2, 24, 0, node, apic, 1, 0, 0)
-    for node, ranges in enumerate(m.nodes):
-        for start, end in ranges:
-            body += struct.pack("<BBIHQQIIQ", 1, 40, node, 0, start, end - start, 0, 1, 0)
+def srat_cpu(domain, apic):
+    """ACPI 6.5 section 5.2.16: a Local APIC or Local x2APIC Affinity structure, enabled."""
+    if apic < 255:
+        return struct.pack("<BBBBIB3sI", 0, 16, domain & 0xff, apic, 1, 0, (domain >> 8).to_bytes(3, "little"), 0)
+    return struct.pack("<BBHIIIII", 2, 24, 0, domain, apic, 1, 0, 0)
+
+
+def srat_memory(domain, start, end, flags=1):
+    return struct.pack("<BBIHQQIIQ", 1, 40, domain, 0, start, end - start, 0, flags, 0)
+
+
+def write_srat_table(root, body):
     header = struct.pack("<4sIBB6s8sI4sIIQ", b"SRAT", 48 + len(body), 3, 0, b"SYNTH ", b"MACHINE ", 1, b"SYNT",
                          1, 1, 0)
     table = bytearray(header + body)
     table[9] = -sum(table) & 0xff
     root.write("sys/firmware/acpi/tables/SRAT", bytes(table))
+
+
+def write_srat(root, m):
+    body = b"".join(srat_cpu(node, m.apic_id(node, core, thread)) for _, node, core, thread in m.each_cpu())
+    body += b"".join(srat_memory(node, *r) for node, ranges in enumerate(m.nodes) for r in ranges)
+    write_srat_table(root, body)
 
 
 def pci_function(root, path, ids, kind, node, group, bridge_to=None, driver=None):
@@ -284,6 +290,9 @@ def pci_function(root, path, ids, kind, node, group, bridge_to=None, driver=None
                       "numa_node": node, "irq": 0, "enable": 1, "config": bytes(config),
                       "resource": "\n".join(["0x0000000000000000 " * 2 + "0x0000000000000000"] * 13)})
     root.link(f"sys/bus/pci/devices/{address}", here)
+    bound = [f"DRIVER={driver}"] if driver else []
+    root.write(f"{here}/uevent", "\n".join(bound + [f"PCI_CLASS={kind:X}", f"PCI_ID={vendor:04X}:{device:04X}",
+                                                    f"PCI_SLOT_NAME={address}"]))
     root.write(f"sys/kernel/iommu_groups/{group}/type", "DMA")
     root.link(f"{here}/iommu_group", f"sys/kernel/iommu_groups/{group}")
     if driver:
@@ -291,19 +300,22 @@ def pci_function(root, path, ids, kind, node, group, bridge_to=None, driver=None
         root.link(f"{here}/driver", f"sys/bus/pci/drivers/{driver}")
 
 
-def write_pci(root, m):
-    """A chipset at node 0, and on each node a root port with a network card of one and the same model."""
+def write_pci(root, m, n_virtual):
+    """A chipset at node 0, and on each node a root port with a network card of one and the same model, which may have
+    virtual functions (SR-IOV) behind the same port."""
     pci_function(root, "pci0000:00/0000:00:00.0", (0x8086, 0x2020), 0x060000, 0, 0)
     pci_function(root, "pci0000:00/0000:00:1f.0", (0x8086, 0xa1c1), 0x060100, 0, 1)
     pci_function(root, "pci0000:00/0000:00:1f.2", (0x8086, 0xa182), 0x010601, 0, 1, driver="ahci")
     step = min(0x20, 0xfc // m.n_nodes & ~1)
     for node in range(m.n_nodes):
-        bus = node * step + 2
+        bus, group = node * step + 2, 10 + (2 + n_virtual) * node
         port = f"pci0000:{bus:02x}/0000:{bus:02x}:00.0"
-        pci_function(root, port, (0x8086, 0x2030), 0x060400, node, 10 + 2 * node, bridge_to=bus + 1,
-                     driver="pcieport")
-        pci_function(root, f"{port}/0000:{bus + 1:02x}:00.0", (0x8086, 0x10fb), 0x020000, node, 11 + 2 * node,
+        pci_function(root, port, (0x8086, 0x2030), 0x060400, node, group, bridge_to=bus + 1, driver="pcieport")
+        pci_function(root, f"{port}/0000:{bus + 1:02x}:00.0", (0x8086, 0x10fb), 0x020000, node, group + 1,
                      driver="ixgbe")
+        for i in range(1, n_virtual + 1):
+            pci_function(root, f"{port}/0000:{bus + 1:02x}:{i >> 3:02x}.{i & 7}", (0x8086, 0x10ed), 0x020000, node,
+                         group + 1 + i, driver="ixgbevf")
 
 
 def write_serial(root):
@@ -322,6 +334,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1, help="of a core")
     parser.add_argument("--node-memory", type=size, default=GIB, help="1G")
     parser.add_argument("--cmdline", default="BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 ro console=ttyS0")
+    parser.add_argument("--virtual-functions", type=int, default=0, help="of each node's network card, at most 255")
     parser.add_argument("directory", help="must not exist yet")
     options = parser.parse_args()
 
@@ -334,7 +347,7 @@ def main():
     write_zones(root, m)
     write_memory_map(root, m)
     write_srat(root, m)
-    write_pci(root, m)
+    write_pci(root, m, options.virtual_functions)
     write_serial(root)
     root.write("proc/cmdline", m.cmdline)
     root.write("proc/version", "Linux version 6.1.0-synthetic (root@synthetic) #1 SMP")

@@ -147,8 +147,8 @@ def hang(vm):
     """A kernel whose CPUs stand still is found out, and an idle one is not taken for one."""
     now = since_now(vm)
     boot(vm, 2, "", "--no-dump")
-    vm.put("/run/send-init", Path(sys.argv[2]).read_bytes(), 0o755)
-    vm.check("/run/send-init 4 5")
+    vm.put("/root/send-init", Path(sys.argv[2]).read_bytes(), 0o755)
+    vm.check("/root/send-init 4 5")
     wait_journal(vm, now, "failed: hangs: ", 90)
     equal(online(vm), "0-1,4-7")
     equal(state(vm, 1), "running")
@@ -245,12 +245,12 @@ def held(vm):
 def cycles(vm):
     """Booting and stopping again and again leaks nothing."""
     count = int(os.environ.get("MPART_CYCLES", "50"))
-    vm.put("/run/cycle", Path(sys.argv[3]).read_bytes(), 0o755)
-    vm.put("/run/payload", Path(sys.argv[4]).read_bytes())
-    vm.check("/run/cycle 5 3 /run/payload", 120)  # what is made once is made
+    vm.put("/root/cycle", Path(sys.argv[3]).read_bytes(), 0o755)
+    vm.put("/root/payload", Path(sys.argv[4]).read_bytes())
+    vm.check("/root/cycle 5 3 /root/payload", 120)  # what is made once is made
     before, kib = held(vm), resident(vm)
     start = time.monotonic()
-    equal(vm.check(f"/run/cycle {count} 3 /run/payload", 60 + 10 * count).strip(), str(count))
+    equal(vm.check(f"/root/cycle {count} 3 /root/payload", 60 + 10 * count).strip(), str(count))
     print(f"# {count} boots and stops, {(time.monotonic() - start) / count:.2f} s each; "
           f"resident {kib} KiB before, {resident(vm)} KiB after", flush=True)
     equal(held(vm), before)
