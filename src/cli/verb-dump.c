@@ -67,12 +67,12 @@ int verb_dump(const struct invocation *c, struct mpart_error *e)
         if (r != 0)
                 return r;
 
+        catch_interrupts(); /* from before the file is there */
         /* Never over another file: what is there may be the dump of the last crash. */
         const char *path = c->operands[1 + word];
         _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0)
                 return mpart_error_set(e, -errno, "%s cannot be created: %s", path, strerror(errno));
-        catch_interrupts();
         r = dump(id, fd, e);
         if (r == 0 && fsync(fd) < 0)
                 r = mpart_error_set(e, -errno, "%s: %s", path, strerror(errno));
