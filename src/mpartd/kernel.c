@@ -150,6 +150,7 @@ void kernel_stop_services(struct kernel *k)
 static void boot_is_running(struct kernel *k, const struct job *j)
 {
         const struct job_times *t = &j->times;
+        k->times = j->times;
         log_line((int)k->id, LOG_INFO,
                         "kernel %u: checked in %.1f ms, CPUs taken in %.1f ms, memory loaded in %.1f ms "
                         "(%" PRIu64 " KiB written in %.1f ms), woken in %.1f ms, up after another %.1f ms",
@@ -269,8 +270,14 @@ static const char *why_not_bootable(const struct kernel *k, const char **error_n
         return NULL;
 }
 
+/* What the caller does not say the plan may. */
 static int prepare_job(struct kernel *k, const struct boot_options *o, struct native_boot *b)
 {
+        const struct mpart_plan_kernel *planned = mpart_plan_kernel(k->manager->plan, k->id);
+        const char *image = o->image ? o->image : planned->image;
+        const char *initrd = o->initrd ? o->initrd : o->image ? NULL : planned->initrd;
+        if (!initrd)
+                initrd = o->default_initrd;
         *b = (struct native_boot){
                 .native = &k->manager->native,
                 .plan = k->manager->plan,
@@ -278,15 +285,19 @@ static int prepare_job(struct kernel *k, const struct boot_options *o, struct na
                 .initrd_fd = -1,
                 .machine = k->manager->machine,
                 .clean = k->clean,
-                .image_path = o->image ? strdup(o->image) : default_image(),
-                .initrd_path = o->initrd ? strdup(o->initrd) : NULL,
+                .image_path = image ? strdup(image) : default_image(),
+                .initrd_path = initrd ? strdup(initrd) : NULL,
                 .extra = o->cmdline ? strdup(o->cmdline) : NULL,
         };
-        if (!b->image_path || (o->initrd && !b->initrd_path) || (o->cmdline && !b->extra))
+        if (!b->image_path || (initrd && !b->initrd_path) || (o->cmdline && !b->extra))
                 return -ENOMEM;
         net_describe(k->manager->net, k->id, &b->network);
         int r = ledger_new(k->manager->runtime_directory, k->id, k->manager->plan->digest, &k->ledger);
-        return r < 0 ? r : boot_options_copy(&k->ledger->options, o);
+        if (r == 0)
+                r = boot_options_copy(&k->ledger->options, o);
+        if (r == 0)
+                boot_options_decide(&k->ledger->options, planned->restart);
+        return r;
 }
 
 void kernel_boot(struct kernel *k, const struct boot_options *options, struct pending *call)

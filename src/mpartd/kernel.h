@@ -35,6 +35,7 @@ struct kernel {
         char *reason;            /* one sentence, "" none */
         char *cmdline;           /* of the last boot; NULL: the planned one counts */
         uint64_t boot_timestamp; /* CLOCK_REALTIME, microseconds; 0: not running */
+        struct job_times times;  /* of the last boot by this daemon */
         struct ledger *ledger;   /* NULL: nothing is taken */
         bool clean;              /* no note of an earlier run can be in its memory */
         struct job *job;         /* NULL: nothing is going on */
