@@ -70,7 +70,9 @@ static int find_planned(int root, unsigned kernel, struct mpart_range *ret, stru
         return 0;
 }
 
-static int check_reserved(int root, struct mpart_range place, struct mpart_error *e)
+/* In a secondary without PCI the kernel never enters reserved ranges above 1 MiB into the resource tree
+ * (e820__reserve_resources_late comes with PCI): there it counts that the region is no RAM. */
+static int check_unused(int root, struct mpart_range place, bool own, struct mpart_error *e)
 {
         _cleanup_free_ char *text = NULL;
         struct iomem io;
@@ -80,7 +82,12 @@ static int check_reserved(int root, struct mpart_range place, struct mpart_error
         r = iomem_parse(text, &io, e);
         if (r < 0)
                 return r;
-        if (!mpart_ranges_contains(&io.reserved, place.start, place.size))
+        bool unused = own ? !mpart_ranges_intersects(&io.ram, place.start, place.size)
+                          : mpart_ranges_contains(&io.reserved, place.start, place.size);
+        if (!unused && own)
+                r = mpart_error_set(e, -EPERM, "/proc/iomem shows the region at %#" PRIx64 " as System RAM",
+                                place.start);
+        else if (!unused)
                 r = mpart_error_set(e, -EPERM,
                                 "/proc/iomem does not show %#" PRIx64 "-%#" PRIx64
                                 " as Reserved: the plan is not in effect (mpartctl apply)",
@@ -132,11 +139,10 @@ static int map(int root, struct mpart_range place, unsigned kernel, struct mpart
 int shm_open_below(int root, unsigned kernel, struct mpart_shm *ret, struct mpart_error *e)
 {
         struct mpart_range place = { 0 };
-        int r = find_own(root, &place, e);
-        if (r == 0)
-                r = find_planned(root, kernel, &place, e);
+        int own = find_own(root, &place, e);
+        int r = own == 0 ? find_planned(root, kernel, &place, e) : own;
         if (r >= 0)
-                r = check_reserved(root, place, e);
+                r = check_unused(root, place, own > 0, e);
         return r < 0 ? r : map(root, place, kernel, ret, e);
 }
 
