@@ -58,6 +58,7 @@ struct agent {
         bool is_pid1, stopping;
         uint64_t kill_at; /* CLOCK_MONOTONIC, ns; 0: nothing is being ended */
         bool over;        /* the state says why */
+        bool ready;       /* descriptors may have something: else a turn looks at the rings alone */
         struct pollfd fds[AGENT_FDS_MAX];
         nfds_t n_fds;
         uint8_t buffer[MPART_EXEC_CHUNK + sizeof(struct mpart_control)];

@@ -52,10 +52,10 @@ static void run(const struct child *c, int root)
                 _exit(126);
         }
         /* The shell's custom: 127 not found, 126 found but not to be run. */
-        environ = (char **)(uintptr_t)(c->environment ? c->environment : default_environment);
+        environ = (char **)(c->environment ? c->environment : default_environment);
         if (!getenv("PATH"))
-                putenv((char *)(uintptr_t)default_environment[0]);
-        execvp(c->words[0], (char *const *)(uintptr_t)c->words);
+                putenv((char *)default_environment[0]);
+        execvp(c->words[0], (char *const *)c->words);
         int code = errno == ENOENT ? 127 : 126;
         fprintf(stderr, "mpart-agent: %s: %s\n", c->words[0], strerror(errno));
         _exit(code);

@@ -89,7 +89,7 @@ static bool give_input(struct agent *a)
                 c->wanted |= moved;
                 fifo_put(&c->typed, bytes, n);
         }
-        if (c->master >= 0 && c->typed.size > 0)
+        if (c->master >= 0 && c->typed.size > 0 && (moved || a->ready))
                 moved |= fifo_flush(&c->typed, c->master) > 0;
         return moved;
 }
@@ -100,7 +100,8 @@ bool console_serve(struct agent *a, uint64_t now)
         bool moved = give_input(a);
         if (c->wanted && c->shell == 0 && now >= c->not_before && !a->stopping)
                 start_shell(a, now);
-        if (c->master >= 0)
+        /* Of a terminal that is not waited for nothing is heard. */
+        if (c->master >= 0 && (a->ready || c->stalled || c->shell == 0))
                 moved |= take_output(a, now);
         return moved;
 }

@@ -38,7 +38,7 @@ static void job_clear(struct job *j)
 static int send(struct agent *a, uint32_t type, uint32_t job, uint32_t value, const void *data, size_t n)
 {
         struct mpart_control control = { job, value };
-        const struct iovec parts[] = { { &control, sizeof(control) }, { (void *)(uintptr_t)data, n } };
+        const struct iovec parts[] = { { &control, sizeof(control) }, { (void *)data, n } };
         return ring_putv(&a->region.control_up, type, parts, 2);
 }
 
@@ -138,7 +138,7 @@ static void begin(struct agent *a, uint32_t id, uint32_t flags, char *bytes, siz
                 r = cut(&p, end, e.n_environment, &environment);
         if (r == 0)
                 r = cut(&p, end, 1, &directory);
-        if (r < 0) {
+        if (r != 0) {
                 refuse(a, id, -r);
                 return;
         }
@@ -278,9 +278,12 @@ static bool serve_job(struct agent *a, struct job *j)
 bool exec_serve(struct agent *a)
 {
         bool moved = take_records(a);
-        for (size_t i = 0; i < ARRAY_SIZE(a->jobs); i++)
-                if (a->jobs[i].id != 0)
-                        moved |= serve_job(a, &a->jobs[i]);
+        for (size_t i = 0; i < ARRAY_SIZE(a->jobs); i++) {
+                struct job *j = &a->jobs[i];
+                bool due = moved || a->ready || j->pid == 0 || j->used > 0 || j->input_ends;
+                if (j->id != 0 && due)
+                        moved |= serve_job(a, j);
+        }
         return moved;
 }
 

@@ -69,9 +69,10 @@ static bool drain_signals(int fd)
 static void serve(struct agent *a, int signals)
 {
         struct backoff pace = { 0 };
+        a->ready = true;
         while (!a->over) {
                 uint64_t now = monotonic_ns();
-                bool moved = drain_signals(signals);
+                bool moved = a->ready && drain_signals(signals);
                 if (moved)
                         reap(a, now);
                 region_beat(a, now);
@@ -81,6 +82,7 @@ static void serve(struct agent *a, int signals)
                 moved |= exec_serve(a);
 
                 uint64_t sleep = backoff_next(&pace, moved, now);
+                a->ready = true;
                 if (sleep == 0 || a->over)
                         continue;
                 a->n_fds = 0;
@@ -88,7 +90,8 @@ static void serve(struct agent *a, int signals)
                 console_add_fds(a);
                 exec_add_fds(a);
                 struct timespec t = { .tv_nsec = (long)sleep };
-                if (ppoll(a->fds, a->n_fds, &t, NULL) > 0)
+                a->ready = ppoll(a->fds, a->n_fds, &t, NULL) > 0;
+                if (a->ready)
                         pace.last_busy = monotonic_ns();
         }
 }

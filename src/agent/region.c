@@ -101,7 +101,7 @@ static void hello(struct region *r)
 
 int region_open(struct agent *a)
 {
-        uint64_t address, size;
+        uint64_t address = 0, size = 0;
         int r = read_word(a, &address, &size);
         if (r == 0)
                 r = map(&a->region, address, size);

@@ -7,6 +7,7 @@
 
 #include "json.h"
 #include "macros.h"
+#include "size.h"
 
 #define EXACT_LIMIT 9007199254740992.0 /* 2^53 */
 
@@ -45,6 +46,15 @@ static const struct json_field *find_field(const char *name, const struct json_f
         return NULL;
 }
 
+static bool store_number(const cJSON *value, uint64_t *ret)
+{
+        double d = value->valuedouble;
+        if (!cJSON_IsNumber(value) || d < 0 || d > EXACT_LIMIT || floor(d) != d)
+                return false;
+        *ret = (uint64_t)d;
+        return true;
+}
+
 /* Stores one value; NULL where it fits, else the type that was wanted. */
 static const char *store(const cJSON *value, const struct json_field *field)
 {
@@ -55,11 +65,12 @@ static const char *store(const cJSON *value, const struct json_field *field)
                 *(const char **)field->ret = value->valuestring;
                 return NULL;
         case JSON_U64:
-                if (!cJSON_IsNumber(value) || value->valuedouble < 0 || value->valuedouble > EXACT_LIMIT ||
-                                floor(value->valuedouble) != value->valuedouble)
-                        return "a whole number from 0 to 2^53";
-                *(uint64_t *)field->ret = (uint64_t)value->valuedouble;
-                return NULL;
+                return store_number(value, field->ret) ? NULL : "a whole number from 0 to 2^53";
+        case JSON_SIZE:
+                if (cJSON_IsString(value) ? parse_size(value->valuestring, field->ret) == 0
+                                          : store_number(value, field->ret))
+                        return NULL;
+                return "a size: bytes, or a string such as \"2G\"";
         case JSON_BOOL:
                 if (!cJSON_IsBool(value))
                         return "true or false";

@@ -12,6 +12,7 @@
 enum json_type {
         JSON_STRING, /* const char **, borrowed from the tree */
         JSON_U64,    /* uint64_t *; whole numbers 0..2^53 only: beyond that a double is not exact */
+        JSON_SIZE,   /* uint64_t *; as JSON_U64, or a string that parse_size() reads: "2G" */
         JSON_BOOL,   /* bool * */
         JSON_ARRAY,  /* const cJSON ** */
         JSON_OBJECT, /* const cJSON ** */

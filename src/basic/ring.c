@@ -156,7 +156,7 @@ int ring_putv(struct ring *r, uint32_t type, const struct iovec *parts, size_t n
 
 int ring_put(struct ring *r, uint32_t type, const void *data, size_t n)
 {
-        const struct iovec part = { (void *)(uintptr_t)data, n };
+        const struct iovec part = { (void *)data, n };
         return ring_putv(r, type, &part, 1);
 }
 

@@ -103,7 +103,8 @@ static int append_options(sd_bus_message *call, const struct bus_boot_options *o
 {
         const struct {
                 const char *name, *value;
-        } options[] = { { "image", o->image }, { "initrd", o->initrd }, { "cmdline", o->cmdline },
+        } options[] = { { "image", o->image }, { "initrd", o->initrd },
+                { "default-initrd", o->default_initrd }, { "cmdline", o->cmdline },
                 { "on-crash", o->on_crash }, { "on-hang", o->on_hang }, { "on-reboot", o->on_reboot },
                 { "on-poweroff", o->on_poweroff } };
 
@@ -262,16 +263,21 @@ int bus_kernel_details(struct sd_bus *bus, const struct bus_kernel *k, struct bu
                 struct mpart_error *e)
 {
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_message_ sd_bus_message *reply = NULL;
+        _cleanup_message_ sd_bus_message *reply = NULL, *times = NULL;
         _cleanup_details_ struct bus_details d = { 0 };
         int r = sd_bus_get_property_string(bus, NAME, k->path, KERNEL, "Cmdline", &error, &d.cmdline);
         if (r >= 0)
                 r = sd_bus_get_property_strv(bus, NAME, k->path, KERNEL, "Pci", &error, &d.pci);
         if (r >= 0)
                 r = sd_bus_get_property(bus, NAME, k->path, KERNEL, "Memory", &error, &reply, "a(ttu)");
+        if (r >= 0)
+                r = sd_bus_get_property(bus, NAME, k->path, KERNEL, "StageTimes", &error, &times, "(ttttt)");
         if (r < 0)
                 return bus_failed(r, &error, e);
         r = read_memory(reply, &d);
+        if (r >= 0)
+                r = sd_bus_message_read(times, "(ttttt)", &d.stage_us[0], &d.stage_us[1], &d.stage_us[2],
+                                &d.stage_us[3], &d.stage_us[4]);
         if (r < 0)
                 return bus_misread(r, e);
         *ret = TAKE_STRUCT(d);

@@ -47,6 +47,7 @@ struct bus_memory {
         unsigned node;
 };
 struct bus_details {
+        uint64_t stage_us[5]; /* checks, CPUs, loading, waking, coming up; zeros: not known */
         char *cmdline;
         char **pci; /* addresses, behind the last one NULL */
         struct bus_memory *memory;
@@ -67,6 +68,7 @@ void bus_manager_free(struct bus_manager *m);
 
 struct bus_boot_options {
         const char *image, *initrd; /* absolute paths; NULL: the daemon's default */
+        const char *default_initrd; /* where neither `initrd` nor the plan names one; NULL: none */
         const char *cmdline;        /* words to append, or NULL */
         const char *on_crash, *on_hang, *on_reboot,
                         *on_poweroff; /* stop, restart, preserve; NULL: default */

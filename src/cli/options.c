@@ -137,27 +137,6 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct invocat
         return 0;
 }
 
-int parse_size(const char *text, uint64_t *ret)
-{
-        if (!isdigit((unsigned char)*text))
-                return -EINVAL;
-        char *end;
-        errno = 0;
-        unsigned long long value = strtoull(text, &end, startswith(text, "0x") ? 16 : 10);
-        if (errno)
-                return -EINVAL;
-
-        static const char units[] = "kmgt";
-        const char *unit = *end ? strchr(units, tolower((unsigned char)*end)) : NULL;
-        unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
-        if (unit)
-                end += startswith(end + 1, "iB") ? 3 : 1;
-        if (*end || value > UINT64_MAX >> shift)
-                return -EINVAL;
-        *ret = (uint64_t)value << shift;
-        return 0;
-}
-
 int option_size(const struct invocation *c, enum option_id id, uint64_t *ret, struct mpart_error *e)
 {
         if (!c->value[id] || parse_size(c->value[id], ret) == 0)

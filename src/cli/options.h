@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "size.h"
 #include "verbs.h"
 
 /* Parses what stands behind the verb's name; argv[0] is the verb. argv may be reordered (options first).
@@ -21,8 +22,6 @@ static inline bool option_given(const struct invocation *c, enum option_id id)
         return c->value[id] != NULL;
 }
 
-/* "2M", "2MiB", "4096", "0x1000": bytes. 0 or -EINVAL; *ret untouched on failure. */
-int parse_size(const char *text, uint64_t *ret);
 /* The value of a SIZE option; *ret untouched where it was not given. 0 or CLI_USAGE. */
 int option_size(const struct invocation *c, enum option_id id, uint64_t *ret, struct mpart_error *e);
 

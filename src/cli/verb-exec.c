@@ -122,11 +122,11 @@ static int run(struct command *c)
 
 static int judge(const struct command *c)
 {
-        unsigned number;
-        if (sscanf(c->verdict, "exit %u", &number) == 1)
-                return CLI_EXIT_STATUS(number & 0xff);
-        if (sscanf(c->verdict, "signal %u", &number) == 1)
-                return CLI_EXIT_STATUS((128 + number) & 0xff);
+        const char *number;
+        if ((number = startswith(c->verdict, "exit ")))
+                return CLI_EXIT_STATUS(strtoul(number, NULL, 10) & 0xff);
+        if ((number = startswith(c->verdict, "signal ")))
+                return CLI_EXIT_STATUS((128 + strtoul(number, NULL, 10)) & 0xff);
         const char *why = startswith(c->verdict, "error ");
         tell("mpartctl: %s", why ? why : "the command's end is not known");
         return CLI_EXIT_STATUS(LOST);

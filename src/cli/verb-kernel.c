@@ -129,7 +129,7 @@ int verb_boot(const struct invocation *c, struct mpart_error *e)
                 return r;
         if (option_given(c, OPTION_INITRD) && option_given(c, OPTION_NO_INITRD))
                 return usage_error(e, "boot: --initrd and --no-initrd exclude each other");
-        _cleanup_free_ char *image = NULL, *initrd = NULL;
+        _cleanup_free_ char *image = NULL, *initrd = NULL, *fallback = NULL;
         r = option_path(c, OPTION_IMAGE, &image, e);
         if (r == 0)
                 r = option_path(c, OPTION_INITRD, &initrd, e);
@@ -141,12 +141,13 @@ int verb_boot(const struct invocation *c, struct mpart_error *e)
         _cleanup_bus_ struct sd_bus *bus = NULL;
         r = bus_open(&bus, e);
         if (r == 0 && !initrd && !option_given(c, OPTION_NO_INITRD))
-                r = default_initrd(image, &initrd, e);
+                r = default_initrd(image, &fallback, e);
         if (r == 0)
                 r = bus_follow_start(bus, &follow, e);
         struct bus_boot_options options = {
                 .image = image,
                 .initrd = initrd,
+                .default_initrd = fallback,
                 .cmdline = c->value[OPTION_CMDLINE],
                 .on_crash = c->value[OPTION_ON_CRASH],
                 .on_hang = c->value[OPTION_ON_HANG],

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <ctype.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -11,20 +12,41 @@
 
 #define BLOCK 65536
 
+/* Until there is more to read, or nobody reads any more what would be written (the pipe's other end is
+ * gone). 1: more, or its end; 0: nobody. */
+static int wait_for_more(int fd)
+{
+        struct pollfd fds[] = { { .fd = fd, .events = POLLIN }, { .fd = STDOUT_FILENO } };
+        for (;;) {
+                int n = poll(fds, ARRAY_SIZE(fds), -1);
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                if (n > 0)
+                        return fds[1].revents & (POLLERR | POLLHUP) ? 0 : 1;
+        }
+}
+
+/* 1: there may be more; 0: the end. */
+static int pass_block(int fd)
+{
+        static char block[BLOCK];
+        int r = wait_for_more(fd);
+        if (r <= 0)
+                return r;
+        ssize_t n = read(fd, block, sizeof(block));
+        if (n <= 0)
+                return n == 0 ? 0 : errno == EINTR ? 1 : -errno;
+        r = write_all(STDOUT_FILENO, block, (size_t)n);
+        return r == -EPIPE ? 0 : r < 0 ? r : 1;
+}
+
 /* The daemon has made the lines; each is passed on as it comes. */
 static int pass_on(int fd, struct mpart_error *e)
 {
-        static char block[BLOCK];
-        for (;;) {
-                ssize_t n = read(fd, block, sizeof(block));
-                if (n == 0)
-                        return 0;
-                int r = n > 0 ? write_all(STDOUT_FILENO, block, (size_t)n) : errno == EINTR ? 0 : -errno;
-                if (r == -EPIPE)
-                        return 0;
-                if (r < 0)
-                        return mpart_error_set(e, r, "the log could not be passed on: %s", strerror(-r));
-        }
+        int r;
+        while ((r = pass_block(fd)) > 0)
+                ;
+        return r < 0 ? mpart_error_set(e, r, "the log could not be passed on: %s", strerror(-r)) : 0;
 }
 
 static int read_lines(const struct invocation *c, uint64_t *ret, struct mpart_error *e)

@@ -2,83 +2,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "bus.h"
 #include "fs.h"
 #include "macros.h"
 #include "options.h"
 #include "output.h"
-#include "plan-source.h"
-
-static int policy_kind(const struct invocation *c, enum mpart_policy_kind *ret, struct mpart_error *e)
-{
-        static const struct {
-                enum option_id option;
-                enum mpart_policy_kind kind;
-        } kinds[] = {
-                { OPTION_PER_NUMA, MPART_POLICY_PER_NUMA },
-                { OPTION_PER_CORE, MPART_POLICY_PER_CORE },
-                { OPTION_PER_CPU, MPART_POLICY_PER_CPU },
-        };
-        size_t given = 0;
-        *ret = MPART_POLICY_PER_NUMA;
-        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-                if (!option_given(c, kinds[i].option))
-                        continue;
-                *ret = kinds[i].kind;
-                given++;
-        }
-        return given > 1 ? usage_error(e, "plan: only one of --per-numa, --per-core and --per-cpu can hold")
-                         : 0;
-}
-
-static int image_room(const char *path, uint64_t *ret, struct mpart_error *e)
-{
-        _cleanup_free_ char *data = NULL;
-        size_t size;
-        int r = read_boot_file(path, &data, &size, e);
-        if (r < 0)
-                return r;
-        struct mpart_image image;
-        r = mpart_image_probe(data, size, path, &image, e);
-        if (r < 0)
-                return r;
-        *ret = image.init_size;
-        return 0;
-}
-
-static int ramdisk_room(const char *path, uint64_t *ret, struct mpart_error *e)
-{
-        struct stat st;
-        if (stat(path, &st) < 0)
-                return mpart_error_set(e, -errno, "%s cannot be read: %s", path, strerror(errno));
-        if (!S_ISREG(st.st_mode))
-                return mpart_error_set(e, -EINVAL, "%s is no file", path);
-        *ret = (uint64_t)st.st_size;
-        return 0;
-}
-
-static int policy_of(const struct invocation *c, struct mpart_policy *ret, struct mpart_error *e)
-{
-        if (option_given(c, OPTION_IMAGE) && option_given(c, OPTION_IMAGE_SIZE))
-                return usage_error(e, "plan: only one of --image and --image-size can hold");
-        struct mpart_policy policy = { 0 };
-        int r = policy_kind(c, &policy.kind, e);
-        if (r == 0)
-                r = option_size(c, OPTION_ALIGNMENT, &policy.alignment, e);
-        if (r == 0)
-                r = option_size(c, OPTION_SHARED, &policy.shared_size, e);
-        if (r == 0)
-                r = option_size(c, OPTION_IMAGE_SIZE, &policy.image_size, e);
-        if (r == 0 && option_given(c, OPTION_IMAGE))
-                r = image_room(c->value[OPTION_IMAGE], &policy.image_size, e);
-        if (r == 0 && option_given(c, OPTION_INITRD))
-                r = ramdisk_room(c->value[OPTION_INITRD], &policy.ramdisk_size, e);
-        if (r == 0)
-                *ret = policy;
-        return r;
-}
+#include "policy-options.h"
 
 /* Adds up what a kernel has of each node: "1.9 GiB on node 1", a line each. */
 static char *memory_per_node(const struct mpart_plan_kernel *k)
@@ -164,8 +94,30 @@ static int save(const char *document, struct mpart_error *e)
         return 0;
 }
 
-static int show(const struct invocation *c, const struct mpart_plan *plan, const char *document,
-                struct mpart_error *e)
+static int print_explanation(const struct mpart_plan *plan, const struct mpart_machine *m)
+{
+        _cleanup_free_ char *text = NULL;
+        int r = mpart_plan_explain(plan, m, &text);
+        if (r == 0)
+                printf("\n%s", text);
+        return r;
+}
+
+/* On a machine that runs with a plan of ours: what the next start of the primary would change. */
+static int print_changes(const struct mpart_plan *plan, const struct mpart_machine *m)
+{
+        _cleanup_free_ char *text = NULL;
+        int r = m->withheld_ours.n > 0 ? mpart_plan_restart_changes(plan, m, &text) : 0;
+        if (r > 0)
+                printf("\na restart with this plan changes what the running primary leaves to others:\n%s",
+                                text);
+        else if (text)
+                puts("\nthe running primary already leaves exactly this to others");
+        return MIN(r, 0);
+}
+
+static int show(const struct invocation *c, const struct mpart_plan *plan, const struct mpart_machine *m,
+                const char *document, struct mpart_error *e)
 {
         const char *output = c->value[OPTION_OUTPUT];
         if (output) {
@@ -179,7 +131,9 @@ static int show(const struct invocation *c, const struct mpart_plan *plan, const
         int r = print_kernels(plan, e);
         if (r == 0 && plan->n_unused > 0)
                 r = print_unused(plan, e);
-        return r;
+        if (r == 0 && option_given(c, OPTION_EXPLAIN))
+                r = print_explanation(plan, m);
+        return r < 0 ? r : print_changes(plan, m);
 }
 
 int verb_plan(const struct invocation *c, struct mpart_error *e)
@@ -188,8 +142,11 @@ int verb_plan(const struct invocation *c, struct mpart_error *e)
         if (root && option_given(c, OPTION_SAVE))
                 return usage_error(
                                 e, "plan: --save is for the plan of this machine, not for one under --root");
-        struct mpart_policy policy;
-        int r = policy_of(c, &policy, e);
+        if (option_given(c, OPTION_EXPLAIN) &&
+                        (option_given(c, OPTION_JSON) || option_given(c, OPTION_OUTPUT)))
+                return usage_error(e, "plan: --explain goes with the table, not with --json or --output");
+        _cleanup_(policy_done) struct chosen_policy chosen = { 0 };
+        int r = policy_of(c, &chosen, e);
         if (r != 0)
                 return r;
 
@@ -198,7 +155,7 @@ int verb_plan(const struct invocation *c, struct mpart_error *e)
         if (r < 0)
                 return r;
         _cleanup_(mpart_plan_freep) struct mpart_plan *plan = NULL;
-        r = mpart_plan_make(m, &policy, &plan, e);
+        r = mpart_plan_make(m, &chosen.policy, &plan, e);
         if (r < 0)
                 return r;
         _cleanup_free_ char *document = NULL;
@@ -206,7 +163,7 @@ int verb_plan(const struct invocation *c, struct mpart_error *e)
         if (r < 0)
                 return r;
 
-        r = show(c, plan, document, e);
+        r = show(c, plan, m, document, e);
         if (r < 0)
                 return r;
         print_notes(m->notes, m->n_notes);

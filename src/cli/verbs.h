@@ -16,9 +16,11 @@ enum option_id {
         OPTION_ADD,
         OPTION_ALIGNMENT,
         OPTION_CMDLINE,
+        OPTION_COUNT,
         OPTION_DIALECT,
         OPTION_DRY_RUN,
         OPTION_FOLLOW,
+        OPTION_EXPLAIN,
         OPTION_HELP,
         OPTION_IMAGE,
         OPTION_IMAGE_SIZE,
@@ -31,6 +33,8 @@ enum option_id {
         OPTION_MODULE,
         OPTION_NO_INITRD,
         OPTION_NO_DUMP,
+        OPTION_LOW_WINDOW,
+        OPTION_NODES_PER_KERNEL,
         OPTION_NO_WAIT,
         OPTION_ON_CRASH,
         OPTION_ON_HANG,
@@ -41,6 +45,9 @@ enum option_id {
         OPTION_PER_CPU,
         OPTION_PER_NUMA,
         OPTION_PLAN,
+        OPTION_PRIMARY_CPUS,
+        OPTION_PRIMARY_MEMORY,
+        OPTION_REQUEST,
         OPTION_ROOT,
         OPTION_SAVE,
         OPTION_SHARED,
@@ -110,6 +117,7 @@ int verb_initrd(const struct invocation *c, struct mpart_error *e);
 int verb_list(const struct invocation *c, struct mpart_error *e);
 int verb_log(const struct invocation *c, struct mpart_error *e);
 int verb_machine(const struct invocation *c, struct mpart_error *e);
+int verb_monitor(const struct invocation *c, struct mpart_error *e);
 int verb_plan(const struct invocation *c, struct mpart_error *e);
 int verb_status(const struct invocation *c, struct mpart_error *e);
 int verb_stop(const struct invocation *c, struct mpart_error *e);

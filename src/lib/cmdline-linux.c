@@ -95,8 +95,9 @@ static int render_secondary(const struct mpart_plan_kernel *k, const struct mpar
          * not reset the machine. pci: without functions of its own nothing may be scanned; with them only
          * the buses that the ACPI tables name. */
         char *line;
-        if (asprintf(&line, "no_ipi_broadcast=1 panic=0 reboot=acpi %s %s%s",
-                            k->n_pci > 0 ? "pci=lastbus=0,noearly" : "pci=off", ports, console) < 0)
+        if (asprintf(&line, "no_ipi_broadcast=1 panic=0 reboot=acpi %s %s%s%s%s",
+                            k->n_pci > 0 ? "pci=lastbus=0,noearly" : "pci=off", ports, console,
+                            k->extra ? " " : "", k->extra ? k->extra : "") < 0)
                 return -ENOMEM;
         *ret = line;
         return 0;

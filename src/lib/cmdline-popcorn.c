@@ -119,32 +119,43 @@ static bool masked(const struct mpart_plan_kernel *k, const struct mpart_pci_fun
         return class != CLASS_HOST_BRIDGE && class != CLASS_PCI_BRIDGE && !owns(k, f);
 }
 
-/* 1 where `f` can only be told by its slot from a function that the kernel owns; 0 where its ids do. */
-static int needs_slot(const struct mpart_plan_kernel *k, const struct mpart_machine *m,
-                const struct mpart_pci_function *f, struct mpart_error *e)
+/* Functions of a kernel's mask: for the primary only what the others own, since it has all the rest. */
+static bool is_listed(const struct mpart_plan *plan, const struct mpart_plan_kernel *k,
+                const struct mpart_pci_function *f)
+{
+        for (size_t i = 1; k->id == 0 && i < plan->n_kernels; i++)
+                if (owns(&plan->kernels[i], f))
+                        return true;
+        return k->id != 0 && masked(k, f);
+}
+
+/* 1 where `f` can only be told by its slot from a function that the kernel may use; 0 where its ids do. */
+static int needs_slot(const struct mpart_plan *plan, const struct mpart_plan_kernel *k,
+                const struct mpart_machine *m, const struct mpart_pci_function *f, struct mpart_error *e)
 {
         int slot_form = 0;
         for (size_t i = 0; i < m->n_pci; i++) {
                 const struct mpart_pci_function *other = &m->pci[i];
-                if (!same_ids(f, other) || !owns(k, other))
+                if (!same_ids(f, other) || is_listed(plan, k, other))
                         continue;
                 if (f->slot == other->slot && f->function == other->function)
                         return mpart_error_set(e, -ENOTUNIQ,
-                                        "pci_dev_flags= cannot tell %s from %s, which kernel %u owns: same "
+                                        "pci_dev_flags= cannot tell %s from %s, which kernel %u %s: same "
                                         "ids, slot and function",
-                                        f->address, other->address, k->id);
+                                        f->address, other->address, k->id,
+                                        owns(k, other) ? "owns" : "passes through");
                 slot_form = 1;
         }
         return slot_form;
 }
 
 /* Whether an earlier function already gave the same entry. */
-static bool listed_before(
-                const struct mpart_plan_kernel *k, const struct mpart_machine *m, size_t i, bool slot)
+static bool listed_before(const struct mpart_plan *plan, const struct mpart_plan_kernel *k,
+                const struct mpart_machine *m, size_t i, bool slot)
 {
         for (size_t j = 0; j < i; j++) {
                 const struct mpart_pci_function *a = &m->pci[j], *b = &m->pci[i];
-                if (same_ids(a, b) && masked(k, a) &&
+                if (same_ids(a, b) && is_listed(plan, k, a) &&
                                 (!slot || (a->slot == b->slot && a->function == b->function)))
                         return true;
         }
@@ -152,18 +163,18 @@ static bool listed_before(
 }
 
 /* pci_dev_flags=V:D:b,...: the functions the kernel must not touch, in order of address. */
-static int put_pci(FILE *f, const struct mpart_plan_kernel *k, const struct mpart_machine *m,
-                struct mpart_error *e)
+static int put_pci(FILE *f, const struct mpart_plan *plan, const struct mpart_plan_kernel *k,
+                const struct mpart_machine *m, struct mpart_error *e)
 {
         bool any = false;
-        for (size_t i = 0; m && k->id != 0 && i < m->n_pci; i++) {
+        for (size_t i = 0; m && i < m->n_pci; i++) {
                 const struct mpart_pci_function *p = &m->pci[i];
-                if (!masked(k, p))
+                if (!is_listed(plan, k, p))
                         continue;
-                int slot = needs_slot(k, m, p, e);
+                int slot = needs_slot(plan, k, m, p, e);
                 if (slot < 0)
                         return slot;
-                if (listed_before(k, m, i, slot))
+                if (listed_before(plan, k, m, i, slot))
                         continue;
                 fprintf(f, "%s0x%04x:0x%04x", any ? "," : " pci_dev_flags=", p->vendor, p->device);
                 if (slot)
@@ -188,13 +199,15 @@ static int put_line(FILE *f, const struct mpart_plan *plan, const struct mpart_p
                 return mpart_error_set(e, r, "kernel %u: %s", k->id, strerror(-r));
 
         fprintf(f, "%s", options && options->prefix ? options->prefix : DEFAULT_PREFIX);
-        r = put_pci(f, k, m, e);
+        r = put_pci(f, plan, k, m, e);
         if (r < 0)
                 return r;
         fprintf(f, " mklinux debug vty_offset=0x%" PRIx64 " present_mask=%s",
                         options && options->vty_offset ? options->vty_offset : default_vty_offset(&ram),
                         cpus);
         r = put_memory(f, plan, k, &ram, options ? options->cap : DEFAULT_CAP);
+        if (k->extra)
+                fprintf(f, " %s", k->extra);
         return r < 0 ? mpart_error_set(e, r, "kernel %u: %s", k->id, strerror(-r)) : 0;
 }
 

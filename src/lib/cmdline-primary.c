@@ -115,29 +115,76 @@ static void describe(FILE *f, const struct mpart_ranges *ranges, const struct mp
         }
 }
 
-int mpart_plan_compare_running(const struct mpart_plan *plan, const struct mpart_machine *m, char **ret)
+struct differences {
+        struct mpart_ranges missing; /* for others in the plan, but not left out by the running primary */
+        struct mpart_ranges surplus; /* the other way round */
+};
+
+static void differences_free(struct differences *d)
 {
-        _cleanup_ranges_ struct mpart_ranges missing = { 0 }, surplus = { 0 };
+        mpart_ranges_free(&d->missing);
+        mpart_ranges_free(&d->surplus);
+}
+
+static int find_differences(
+                const struct mpart_plan *plan, const struct mpart_machine *m, struct differences *ret)
+{
+        int r = plan_withheld(plan, &ret->missing);
+        if (r == 0)
+                r = mpart_ranges_copy(&ret->surplus, &m->withheld_ours);
+        if (r == 0)
+                r = mpart_ranges_remove_all(&ret->surplus, &ret->missing);
+        return r < 0 ? r : mpart_ranges_remove_all(&ret->missing, &m->withheld_ours);
+}
+
+static void list_changes(FILE *f, const struct mpart_ranges *ranges, const struct mpart_plan *owners)
+{
+        for (size_t i = 0; i < ranges->n; i++) {
+                const struct mpart_range *r = &ranges->items[i];
+                char amount[MEMORY_SIZE_MAX];
+                format_memory_size(r->size, amount);
+                fprintf(f, "%c 0x%" PRIx64 "-0x%" PRIx64 " (%s) %s %s\n", owners ? '+' : '-', r->start,
+                                mpart_range_end(*r) - 1, amount, owners ? "for" : "back to",
+                                owners ? owner_of(owners, r->start) : "the primary");
+        }
+}
+
+int mpart_plan_restart_changes(const struct mpart_plan *plan, const struct mpart_machine *m, char **ret)
+{
+        _cleanup_(differences_free) struct differences d = { 0 };
         _cleanup_free_ char *text = NULL;
         size_t size = 0;
 
-        int r = plan_withheld(plan, &missing);
-        if (r == 0)
-                r = mpart_ranges_copy(&surplus, &m->withheld_ours);
-        if (r == 0)
-                r = mpart_ranges_remove_all(&surplus, &missing);
-        if (r == 0)
-                r = mpart_ranges_remove_all(&missing, &m->withheld_ours);
+        int r = find_differences(plan, m, &d);
         if (r < 0)
                 return r;
-
         FILE *f = open_memstream(&text, &size);
         if (!f)
                 return -ENOMEM;
-        describe(f, &missing, plan);
-        describe(f, &surplus, NULL);
+        list_changes(f, &d.missing, plan);
+        list_changes(f, &d.surplus, NULL);
         if (fclose(f) != 0)
                 return -ENOMEM;
         *ret = TAKE_PTR(text);
-        return (int)(missing.n + surplus.n);
+        return (int)(d.missing.n + d.surplus.n);
+}
+
+int mpart_plan_compare_running(const struct mpart_plan *plan, const struct mpart_machine *m, char **ret)
+{
+        _cleanup_(differences_free) struct differences d = { 0 };
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+
+        int r = find_differences(plan, m, &d);
+        if (r < 0)
+                return r;
+        FILE *f = open_memstream(&text, &size);
+        if (!f)
+                return -ENOMEM;
+        describe(f, &d.missing, plan);
+        describe(f, &d.surplus, NULL);
+        if (fclose(f) != 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(text);
+        return (int)(d.missing.n + d.surplus.n);
 }

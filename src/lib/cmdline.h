@@ -52,3 +52,8 @@ int mpart_cmdline_for_primary(
 /* What /proc/iomem of the running primary withholds beside what the plan wants. 0: the plan is in effect.
  * Positive: number of differences; *ret is then one line of text each. The caller frees. */
 int mpart_plan_compare_running(const struct mpart_plan *plan, const struct mpart_machine *m, char **ret);
+
+/* What a restart with the plan would change of the memory that the running primary withholds for an earlier
+ * plan of ours: a line each, "+ RANGE (SIZE) for KERNEL" and "- RANGE (SIZE) back to the primary". Returns
+ * how many, 0 where the plan is in effect. The caller frees *ret. */
+int mpart_plan_restart_changes(const struct mpart_plan *plan, const struct mpart_machine *m, char **ret);

@@ -10,5 +10,6 @@
 #include "kmem.h"
 #include "machine.h"
 #include "plan.h"
+#include "request.h"
 #include "shm.h"
 #include "vmcore.h"

@@ -72,27 +72,6 @@ static int check_present(const struct mpart_plan *plan, const struct mpart_machi
         return 0;
 }
 
-static bool machine_has_function(const struct mpart_machine *m, const char *address)
-{
-        for (size_t i = 0; i < m->n_pci; i++)
-                if (streq(m->pci[i].address, address))
-                        return true;
-        return false;
-}
-
-/* What a secondary owns must be there; functions of the primary come and go (virtual functions, hotplug). */
-static int check_functions(
-                const struct mpart_plan *plan, const struct mpart_machine *m, struct mpart_error *e)
-{
-        for (size_t i = 1; i < plan->n_kernels; i++)
-                for (size_t j = 0; j < plan->kernels[i].n_pci; j++)
-                        if (!machine_has_function(m, plan->kernels[i].pci[j]))
-                                return mpart_error_set(e, -EBADMSG,
-                                                "kernel %zu: the machine has no PCI function %s", i,
-                                                plan->kernels[i].pci[j]);
-        return 0;
-}
-
 /* RAM that somebody else withholds from the primary is in use by somebody else. */
 static int check_withheld(
                 const struct mpart_plan *plan, const struct mpart_machine *m, struct mpart_error *e)

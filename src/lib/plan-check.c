@@ -7,28 +7,6 @@
 #include "macros.h"
 #include "plan-check.h"
 
-#define POWER_OF_TWO(x) ((x) != 0 && ((x) & ((x)-1)) == 0)
-
-static int check_policy(const struct mpart_policy *p, struct mpart_error *e)
-{
-        if ((int)p->kind < 0 || p->kind >= _MPART_POLICY_MAX)
-                return mpart_error_set(e, -EBADMSG, "policy: unknown kind");
-        if (!POWER_OF_TWO(p->alignment) || p->alignment < 2 * MiB || p->alignment >= CHECK_NUMBER_LIMIT)
-                return mpart_error_set(e, -EBADMSG,
-                                "policy: alignment %" PRIu64 " is no power of two from 2 MiB on",
-                                p->alignment);
-        if (p->shared_size == 0 || p->shared_size % (2 * MiB) || p->shared_size >= CHECK_NUMBER_LIMIT)
-                return mpart_error_set(e, -EBADMSG,
-                                "policy: shared_size %" PRIu64 " is no multiple of 2 MiB", p->shared_size);
-        if (p->image_size == 0 || p->image_size >= CHECK_NUMBER_LIMIT)
-                return mpart_error_set(e, -EBADMSG, "policy: image_size %" PRIu64 " is out of range",
-                                p->image_size);
-        if (p->ramdisk_size == 0 || p->ramdisk_size >= CHECK_NUMBER_LIMIT)
-                return mpart_error_set(e, -EBADMSG, "policy: ramdisk_size %" PRIu64 " is out of range",
-                                p->ramdisk_size);
-        return 0;
-}
-
 static int check_name(const struct mpart_plan *plan, size_t i, struct mpart_error *e)
 {
         const char *name = plan->kernels[i].name;
@@ -176,6 +154,8 @@ static int check_kernels(const struct mpart_plan *plan, struct mpart_error *e)
                         r = check_line(k->id, "linux", k->cmdline_linux, e);
                 if (r == 0)
                         r = check_line(k->id, "popcorn", k->cmdline_popcorn, e);
+                if (r == 0)
+                        r = check_boot_wishes(k, e);
                 if (r < 0)
                         return r;
         }
@@ -186,9 +166,9 @@ int mpart_plan_check(const struct mpart_plan *plan, const struct mpart_machine *
 {
         if (strspn(plan->digest, "0123456789abcdef") != 64)
                 return mpart_error_set(e, -EBADMSG, "machine: the digest must be 64 hex digits");
-        int r = check_policy(&plan->policy, e);
+        int r = check_kernels(plan, e);
         if (r == 0)
-                r = check_kernels(plan, e);
+                r = check_policy(plan, e);
         if (r == 0)
                 r = check_cpus(plan, e);
         if (r == 0)

@@ -30,6 +30,12 @@ bool spans_differ(const struct spans *a, const struct spans *b, uint64_t *ret);
 /* Whether all of [start, start + size) is in sorted, disjoint spans (across touching ones too). */
 bool spans_cover(const struct spans *s, uint64_t start, uint64_t size);
 
+/* The policy on its own terms, and what it promises; `plan` has kernels. 0 or -EBADMSG. */
+int check_policy(const struct mpart_plan *plan, struct mpart_error *e);
+/* What a request said of a kernel's boot; its command lines are there. 0 or -EBADMSG. */
+int check_boot_wishes(const struct mpart_plan_kernel *k, struct mpart_error *e);
+/* Who owns which PCI functions of a machine. 0 or -EBADMSG. */
+int check_functions(const struct mpart_plan *plan, const struct mpart_machine *m, struct mpart_error *e);
 /* Every rule about addresses. 0 or -EBADMSG. */
 int check_memory(const struct mpart_plan *plan, struct mpart_error *e);
 /* The plan against a machine. 0, -ESTALE or -EBADMSG. */

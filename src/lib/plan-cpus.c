@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which CPUs form a kernel, and from which node its memory comes. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "planner.h"
 
-#define NO_NODE SIZE_MAX
-
-static size_t node_of_cpu(const struct mpart_machine *m, unsigned cpu)
+size_t planner_node_of_cpu(const struct mpart_machine *m, unsigned cpu)
 {
         for (size_t i = 0; i < m->n_nodes; i++)
                 if (mpart_cpuset_has(&m->nodes[i].cpus, cpu))
@@ -33,8 +32,7 @@ static size_t nearest_with_memory(const struct mpart_machine *m, size_t node, bo
         return best;
 }
 
-/* Where CPUs of `node` get their memory: at home, else on the nearest node with both CPUs and memory. */
-static size_t home_of_node(const struct mpart_machine *m, size_t node)
+size_t planner_home_of_node(const struct mpart_machine *m, size_t node)
 {
         if (m->nodes[node].memory.n > 0)
                 return node;
@@ -42,15 +40,28 @@ static size_t home_of_node(const struct mpart_machine *m, size_t node)
         return home != NO_NODE ? home : nearest_with_memory(m, node, false);
 }
 
+unsigned planner_distance(const struct mpart_machine *m, size_t from, size_t to)
+{
+        return mpart_machine_distance(m, m->nodes[from].id, m->nodes[to].id);
+}
+
+static unsigned distance_to_kernel(const struct planner *p, size_t node, size_t kernel)
+{
+        unsigned best = UINT_MAX;
+        MPART_CPUSET_FOREACH (home, &p->kernels[kernel].homes) {
+                unsigned d = planner_distance(p->machine, node, (size_t)home);
+                best = MIN(best, d);
+        }
+        return best;
+}
+
 size_t planner_nearest_kernel(const struct planner *p, size_t node)
 {
-        const struct mpart_node *nodes = p->machine->nodes;
         size_t best = 0;
         unsigned best_distance = 0;
 
         for (size_t i = 0; i < p->plan->n_kernels; i++) {
-                unsigned d = mpart_machine_distance(
-                                p->machine, nodes[node].id, nodes[p->kernels[i].home].id);
+                unsigned d = distance_to_kernel(p, node, i);
                 if (i == 0 || d < best_distance) {
                         best = i;
                         best_distance = d;
@@ -59,86 +70,120 @@ size_t planner_nearest_kernel(const struct planner *p, size_t node)
         return best;
 }
 
-/* Adds an empty kernel; `prefix` NULL is the primary. */
-static int add_kernel(struct planner *p, const char *prefix, unsigned number, size_t home)
+bool planner_primary_keeps(const struct planner *p, unsigned cpu)
 {
+        return cpu == 0 || mpart_cpuset_has(&p->plan->policy.primary_cpus, cpu) ||
+               planner_node_of_cpu(p->machine, cpu) == NO_NODE;
+}
+
+int planner_add_kernel(struct planner *p, char *name, size_t home)
+{
+        _cleanup_free_ char *owned = name;
         struct mpart_plan *plan = p->plan;
         size_t n = plan->n_kernels;
-        if (grow_array(&plan->kernels, &p->plan_capacity, n + 1, sizeof(*plan->kernels)) < 0 ||
+        if (!name || grow_array(&plan->kernels, &p->plan_capacity, n + 1, sizeof(*plan->kernels)) < 0 ||
                         grow_array(&p->kernels, &p->kernel_capacity, n + 1, sizeof(*p->kernels)) < 0)
                 return -ENOMEM;
 
-        struct mpart_plan_kernel k = { .id = (unsigned)n };
-        int r = prefix ? asprintf(&k.name, "%s%u", prefix, number) : asprintf(&k.name, "primary");
-        if (r < 0)
-                return -ENOMEM;
-        plan->kernels[n] = k;
-        p->kernels[n] = (struct planner_kernel){ .home = home };
+        plan->kernels[n] = (struct mpart_plan_kernel){ .id = (unsigned)n, .name = TAKE_PTR(owned) };
+        p->kernels[n] = (struct planner_kernel){ 0 };
         plan->n_kernels = n + 1;
-        return 0;
+        return home == NO_NODE ? 0 : mpart_cpuset_add(&p->kernels[n].homes, (unsigned)home);
+}
+
+/* A kernel named after a number, and why it is there. */
+static int add_numbered(struct planner *p, const char *prefix, unsigned number, size_t home, const char *why)
+{
+        char *name;
+        if (asprintf(&name, "%s%u", prefix, number) < 0)
+                return -ENOMEM;
+        int r = planner_add_kernel(p, name, home);
+        return r < 0 ? r
+                     : plan_why(&p->plan->kernels[p->plan->n_kernels - 1], "%s %u: %s", prefix, number, why);
+}
+
+/* Whether a node has CPUs that the policy may give away. */
+static bool has_free_cpu(const struct planner *p, size_t node)
+{
+        MPART_CPUSET_FOREACH (cpu, &p->machine->nodes[node].cpus)
+                if (!planner_primary_keeps(p, (unsigned)cpu) && mpart_machine_cpu(p->machine, (unsigned)cpu))
+                        return true;
+        return false;
 }
 
 /* per-numa: a kernel for each home of CPUs. */
-static int group_by_node(struct planner *p, size_t primary_home)
+static int group_by_node(struct planner *p)
 {
         const struct mpart_machine *m = p->machine;
-        int r = add_kernel(p, NULL, 0, primary_home);
+        int r = 0;
 
         for (size_t home = 0; r == 0 && home < m->n_nodes; home++) {
                 bool used = false;
                 for (size_t i = 0; i < m->n_nodes; i++)
-                        used |= !mpart_cpuset_is_empty(&m->nodes[i].cpus) && home_of_node(m, i) == home;
-                if (used && home != primary_home)
-                        r = add_kernel(p, "node", m->nodes[home].id, home);
+                        used |= has_free_cpu(p, i) && planner_home_of_node(m, i) == home;
+                if (used && !mpart_cpuset_has(&p->kernels[0].homes, (unsigned)home))
+                        r = add_numbered(p, "node", m->nodes[home].id, home, "a node with CPUs");
         }
         for (size_t i = 0; r == 0 && i < m->n_cpus; i++) {
-                size_t node = node_of_cpu(m, m->cpus[i].id), kernel = 0;
-                for (size_t j = 1; node != NO_NODE && j < p->plan->n_kernels; j++)
-                        if (p->kernels[j].home == home_of_node(m, node))
-                                kernel = j;
-                r = mpart_cpuset_add(&p->plan->kernels[kernel].cpus, m->cpus[i].id);
+                unsigned cpu = m->cpus[i].id;
+                size_t kernel = 0;
+                if (!planner_primary_keeps(p, cpu)) {
+                        unsigned home = (unsigned)planner_home_of_node(m, planner_node_of_cpu(m, cpu));
+                        for (size_t j = 1; j < p->plan->n_kernels; j++)
+                                if (mpart_cpuset_has(&p->kernels[j].homes, home))
+                                        kernel = j;
+                }
+                r = mpart_cpuset_add(&p->plan->kernels[kernel].cpus, cpu);
         }
         return r;
 }
 
-/* The threads of the core of m->cpus[i] that lie on the same node: some firmware claims siblings across
- * nodes. */
-static int core_of_cpu(const struct mpart_machine *m, size_t i, struct mpart_cpuset *ret)
+/* Some firmware claims siblings across nodes. */
+int planner_core_of_cpu(const struct mpart_machine *m, size_t i, struct mpart_cpuset *ret)
 {
         unsigned cpu = m->cpus[i].id;
-        size_t node = node_of_cpu(m, cpu);
+        size_t node = planner_node_of_cpu(m, cpu);
 
         int r = mpart_cpuset_add(ret, cpu);
         for (size_t j = 0; r == 0 && j < m->n_cpus; j++) {
                 unsigned other = m->cpus[j].id;
                 bool siblings = mpart_cpuset_has(&m->cpus[i].siblings, other) ||
                                 mpart_cpuset_has(&m->cpus[j].siblings, cpu);
-                if (siblings && node_of_cpu(m, other) == node)
+                if (siblings && planner_node_of_cpu(m, other) == node)
                         r = mpart_cpuset_add(ret, other);
         }
         return r;
 }
 
+static bool keeps_any(const struct planner *p, const struct mpart_cpuset *cpus)
+{
+        MPART_CPUSET_FOREACH (cpu, cpus)
+                if (planner_primary_keeps(p, (unsigned)cpu))
+                        return true;
+        return false;
+}
+
 /* per-core and per-cpu: CPUs in ascending order; one that no kernel has yet opens the next kernel. */
-static int group_by_core(struct planner *p, size_t primary_home, bool whole_cores)
+static int group_by_core(struct planner *p, bool whole_cores)
 {
         const struct mpart_machine *m = p->machine;
         _cleanup_cpuset_ struct mpart_cpuset seen = { 0 };
-        int r = add_kernel(p, NULL, 0, primary_home);
+        int r = 0;
 
         for (size_t i = 0; r == 0 && i < m->n_cpus; i++) {
                 unsigned cpu = m->cpus[i].id;
-                size_t node = node_of_cpu(m, cpu);
                 _cleanup_cpuset_ struct mpart_cpuset unit = { 0 };
 
                 if (mpart_cpuset_has(&seen, cpu))
                         continue;
-                r = whole_cores ? core_of_cpu(m, i, &unit) : mpart_cpuset_add(&unit, cpu);
+                r = whole_cores ? planner_core_of_cpu(m, i, &unit) : mpart_cpuset_add(&unit, cpu);
                 mpart_cpuset_andnot(&unit, &seen);
                 size_t kernel = 0;
-                if (r == 0 && cpu != 0 && node != NO_NODE) {
+                if (r == 0 && !keeps_any(p, &unit)) {
                         kernel = p->plan->n_kernels;
-                        r = add_kernel(p, whole_cores ? "core" : "cpu", cpu, home_of_node(m, node));
+                        r = add_numbered(p, whole_cores ? "core" : "cpu", cpu,
+                                        planner_home_of_node(m, planner_node_of_cpu(m, cpu)),
+                                        whole_cores ? "a core with its threads" : "a hardware thread");
                 }
                 if (r == 0)
                         r = mpart_cpuset_or(&p->plan->kernels[kernel].cpus, &unit);
@@ -158,7 +203,7 @@ static int check_machine(const struct mpart_machine *m, struct mpart_error *e)
                 return mpart_error_set(e, -EOPNOTSUPP,
                                 "CPU 0 is offline: the primary must have it; bring it back with 'echo 1 > "
                                 "/sys/devices/system/cpu/cpu0/online'");
-        if (node_of_cpu(m, 0) == NO_NODE)
+        if (planner_node_of_cpu(m, 0) == NO_NODE)
                 return mpart_error_set(e, -EOPNOTSUPP, "no node of the machine claims CPU 0");
         for (size_t i = 0; i < m->n_nodes; i++)
                 if (m->nodes[i].memory.n > 0)
@@ -173,7 +218,7 @@ static int note_homeless(struct planner *p)
         _cleanup_free_ char *list = NULL;
 
         for (size_t i = 0; i < m->n_cpus; i++)
-                if (node_of_cpu(m, m->cpus[i].id) == NO_NODE) {
+                if (planner_node_of_cpu(m, m->cpus[i].id) == NO_NODE) {
                         int r = mpart_cpuset_add(&homeless, m->cpus[i].id);
                         if (r < 0)
                                 return r;
@@ -185,22 +230,61 @@ static int note_homeless(struct planner *p)
                      : plan_note(p->plan, "CPU %s: no node claims it, so it stays with the primary", list);
 }
 
-int planner_group_cpus(struct planner *p, struct mpart_error *e)
+/* A misspelt CPU of the primary must not pass unseen. */
+static int check_primary_cpus(const struct planner *p, struct mpart_error *e)
 {
         const struct mpart_machine *m = p->machine;
-        int r = check_machine(m, e);
+        MPART_CPUSET_FOREACH (cpu, &p->plan->policy.primary_cpus)
+                if (!mpart_machine_cpu(m, (unsigned)cpu))
+                        return mpart_error_set(e, -EINVAL,
+                                        "the primary cannot keep CPU %d: the machine has no such CPU", cpu);
+        return 0;
+}
+
+/* The primary is at home where CPU 0 is, and where it has all CPUs. */
+static int add_primary(struct planner *p)
+{
+        const struct mpart_machine *m = p->machine;
+        size_t home = planner_home_of_node(m, planner_node_of_cpu(m, 0));
+        int r = planner_add_kernel(p, strdup("primary"), home);
+
+        for (size_t i = 0; r == 0 && !mpart_cpuset_is_empty(&p->plan->policy.primary_cpus) && i < m->n_nodes;
+                        i++)
+                if (!mpart_cpuset_is_empty(&m->nodes[i].cpus) && !has_free_cpu(p, i))
+                        r = mpart_cpuset_add(&p->kernels[0].homes, (unsigned)planner_home_of_node(m, i));
+        if (r == 0)
+                r = plan_why(&p->plan->kernels[0], "CPU 0 is always the primary's");
+        return r;
+}
+
+static int group(struct planner *p, struct mpart_error *e)
+{
+        enum mpart_policy_kind kind = p->plan->policy.kind;
+        if (kind == MPART_POLICY_REQUEST)
+                return planner_group_requested(p, e);
+        if (kind == MPART_POLICY_COUNT || kind == MPART_POLICY_NODES)
+                return planner_group_counted(p, e);
+        return kind == MPART_POLICY_PER_NUMA ? group_by_node(p)
+                                             : group_by_core(p, kind == MPART_POLICY_PER_CORE);
+}
+
+int planner_group_cpus(struct planner *p, struct mpart_error *e)
+{
+        struct mpart_error why = MPART_ERROR_INIT;
+        int r = check_machine(p->machine, e);
+        if (r == 0)
+                r = check_primary_cpus(p, e);
         if (r < 0)
                 return r;
 
-        size_t primary_home = home_of_node(m, node_of_cpu(m, 0));
-        if (p->plan->policy.kind == MPART_POLICY_PER_NUMA)
-                r = group_by_node(p, primary_home);
-        else
-                r = group_by_core(p, primary_home, p->plan->policy.kind == MPART_POLICY_PER_CORE);
+        r = add_primary(p);
+        if (r == 0)
+                r = group(p, &why);
         if (r == 0)
                 r = note_homeless(p);
         if (r < 0)
-                return mpart_error_set(e, r, "cannot divide the CPUs: %s", strerror(-r));
+                return why.code ? mpart_error_set(e, r, "%s", why.text)
+                                : mpart_error_set(e, r, "cannot divide the CPUs: %s", strerror(-r));
 
         for (size_t i = 0; i < p->plan->n_kernels; i++)
                 p->plan->kernels[i].boot_cpu = (unsigned)mpart_cpuset_first(&p->plan->kernels[i].cpus);

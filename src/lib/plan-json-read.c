@@ -4,9 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "json.h"
 #include "macros.h"
-#include "plan.h"
+#include "plan-json.h"
 
 #define WHERE_MAX 80
 #define NO_MEMORY(e) mpart_error_set(e, -ENOMEM, "out of memory")
@@ -18,16 +17,6 @@ static int read_unsigned(
                 return mpart_error_set(e, -EINVAL, "%s: field \"%s\" is too large", where, field);
         *ret = (unsigned)value;
         return 0;
-}
-
-static int read_cpus(const char *where, const char *text, struct mpart_cpuset *ret, struct mpart_error *e)
-{
-        int r = mpart_cpuset_parse_list(text, ret);
-        if (r == -ENOMEM)
-                return NO_MEMORY(e);
-        return r < 0 ? mpart_error_set(e, -EINVAL,
-                                       "%s: field \"cpus\" must be a list of CPUs such as \"0-3,8\"", where)
-                     : 0;
 }
 
 static int read_range(const cJSON *o, const char *where, struct mpart_range *ret, struct mpart_error *e)
@@ -103,7 +92,7 @@ static int read_node(const cJSON *o, size_t i, size_t n_nodes, struct mpart_plan
         if (r == 0)
                 r = read_unsigned(where, "id", id, &node->id, e);
         if (r == 0)
-                r = read_cpus(where, cpus, &node->cpus, e);
+                r = plan_read_cpus(where, "cpus", cpus, &node->cpus, e);
         if (r == 0)
                 r = read_node_memory(memory, where, node, e);
         return r < 0 ? r : read_distances(distance, where, n_nodes, node, e);
@@ -134,28 +123,6 @@ static int read_machine(const cJSON *o, struct mpart_plan *plan, struct mpart_er
                 if (r < 0)
                         return r;
         }
-        return 0;
-}
-
-static int read_policy(const cJSON *o, struct mpart_policy *p, struct mpart_error *e)
-{
-        const char *kind;
-        const struct json_field fields[] = {
-                { "kind", JSON_STRING, true, &kind },
-                { "alignment", JSON_U64, true, &p->alignment },
-                { "shared_size", JSON_U64, true, &p->shared_size },
-                { "image_size", JSON_U64, true, &p->image_size },
-                { "ramdisk_size", JSON_U64, true, &p->ramdisk_size },
-        };
-        int r = json_dispatch(o, "policy", fields, ARRAY_SIZE(fields), e);
-        if (r < 0)
-                return r;
-        p->kind = mpart_policy_kind_from_string(kind);
-        if ((int)p->kind < 0)
-                return mpart_error_set(e, -EINVAL,
-                                "policy: field \"kind\" must be per-numa, per-core or per-cpu, not "
-                                "\"%.32s\"",
-                                kind);
         return 0;
 }
 
@@ -224,7 +191,7 @@ static int read_lines(const cJSON *o, const char *where, struct mpart_plan_kerne
 /* What the fields of a kernel hold before they are taken over. */
 struct kernel_fields {
         uint64_t id, boot_cpu;
-        const char *name, *cpus;
+        const char *name, *cpus, *image, *initrd, *extra, *restart;
         const cJSON *memory, *low_memory, *shared, *pci, *cmdline;
 };
 
@@ -243,8 +210,33 @@ static int dispatch_kernel(const cJSON *o, const char *where, struct kernel_fiel
                 { "ramdisk", JSON_U64, true, &k->ramdisk },
                 { "pci", JSON_ARRAY, true, &f->pci },
                 { "cmdline", JSON_OBJECT, true, &f->cmdline },
+                { "image", JSON_STRING, false, &f->image },
+                { "initrd", JSON_STRING, false, &f->initrd },
+                { "extra", JSON_STRING, false, &f->extra },
+                { "restart", JSON_STRING, false, &f->restart },
         };
         return json_dispatch(o, where, fields, ARRAY_SIZE(fields), e);
+}
+
+static int copy_optional(const char *from, char **to, struct mpart_error *e)
+{
+        *to = from ? strdup(from) : NULL;
+        return from && !*to ? NO_MEMORY(e) : 0;
+}
+
+/* What a request said of the boot. */
+static int read_boot_wishes(const struct kernel_fields *f, const char *where, struct mpart_plan_kernel *k,
+                struct mpart_error *e)
+{
+        k->restart = f->restart ? mpart_restart_from_string(f->restart) : MPART_RESTART_NEVER;
+        if ((int)k->restart < 0)
+                return mpart_error_set(e, -EINVAL,
+                                "%s: field \"restart\" must be never, on-failure or always, not \"%.32s\"",
+                                where, f->restart);
+        int r = copy_optional(f->image, &k->image, e);
+        if (r == 0)
+                r = copy_optional(f->initrd, &k->initrd, e);
+        return r < 0 ? r : copy_optional(f->extra, &k->extra, e);
 }
 
 static int read_kernel(const cJSON *o, size_t i, struct mpart_plan_kernel *k, struct mpart_error *e)
@@ -265,7 +257,7 @@ static int read_kernel(const cJSON *o, size_t i, struct mpart_plan_kernel *k, st
         if (r == 0)
                 r = read_unsigned(where, "boot_cpu", f.boot_cpu, &k->boot_cpu, e);
         if (r == 0)
-                r = read_cpus(where, f.cpus, &k->cpus, e);
+                r = plan_read_cpus(where, "cpus", f.cpus, &k->cpus, e);
         if (r == 0)
                 r = read_kernel_memory(f.memory, where, k, e);
         if (r == 0)
@@ -274,6 +266,8 @@ static int read_kernel(const cJSON *o, size_t i, struct mpart_plan_kernel *k, st
                 r = read_range(f.shared, shared, &k->shared, e);
         if (r == 0)
                 r = read_pci(f.pci, where, k, e);
+        if (r == 0)
+                r = read_boot_wishes(&f, where, k, e);
         return r < 0 ? r : read_lines(f.cmdline, where, k, e);
 }
 
@@ -348,7 +342,7 @@ static int read_document(const cJSON *root, struct mpart_plan *plan, struct mpar
                                 version, MPART_PLAN_VERSION);
         r = read_machine(machine, plan, e);
         if (r == 0)
-                r = read_policy(policy, &plan->policy, e);
+                r = plan_read_policy(policy, &plan->policy, e);
         if (r == 0)
                 r = read_kernels(kernels, plan, e);
         return r < 0 ? r : read_unused(unused, plan, e);

@@ -22,11 +22,22 @@ static int add_string(cJSON *o, const char *name, const char *value)
         return cJSON_AddStringToObject(o, name, value) ? 0 : -ENOMEM;
 }
 
-static int add_cpus(cJSON *o, const struct mpart_cpuset *cpus)
+static int add_cpus(cJSON *o, const char *name, const struct mpart_cpuset *cpus)
 {
         _cleanup_free_ char *list = NULL;
         int r = mpart_cpuset_format_list(cpus, &list);
-        return r < 0 ? r : add_string(o, "cpus", list);
+        return r < 0 ? r : add_string(o, name, list);
+}
+
+/* Only where it says something: zero and NULL are what is absent. */
+static int add_optional_u64(cJSON *o, const char *name, uint64_t value)
+{
+        return value ? json_add_u64(o, name, value) : 0;
+}
+
+static int add_optional_string(cJSON *o, const char *name, const char *value)
+{
+        return value ? add_string(o, name, value) : 0;
 }
 
 /* {"start","size"} under `name`, or as an element where it is NULL. *ret may be NULL. */
@@ -50,7 +61,7 @@ static int add_node(cJSON *nodes, const struct mpart_plan *plan, const struct mp
         if (r == 0)
                 r = json_add_u64(o, "id", node->id);
         if (r == 0)
-                r = add_cpus(o, &node->cpus);
+                r = add_cpus(o, "cpus", &node->cpus);
         if (r < 0)
                 return r;
         memory = cJSON_AddArrayToObject(o, "memory");
@@ -74,6 +85,20 @@ static int add_machine(cJSON *root, const struct mpart_plan *plan)
         return r < 0 ? r : add_string(o, "digest", plan->digest);
 }
 
+static int add_choices(cJSON *o, const struct mpart_policy *p)
+{
+        int r = add_optional_u64(o, "count", p->count);
+        if (r == 0)
+                r = add_optional_u64(o, "nodes_per_kernel", p->nodes_per_kernel);
+        if (r == 0)
+                r = add_optional_u64(o, "low_window", p->low_window);
+        if (r == 0 && p->dialect != MPART_DIALECT_LINUX)
+                r = add_string(o, "dialect", mpart_dialect_to_string(p->dialect));
+        if (r == 0 && !mpart_cpuset_is_empty(&p->primary_cpus))
+                r = add_cpus(o, "primary_cpus", &p->primary_cpus);
+        return r < 0 ? r : add_optional_u64(o, "primary_memory", p->primary_memory);
+}
+
 static int add_policy(cJSON *root, const struct mpart_policy *p)
 {
         cJSON *o = cJSON_AddObjectToObject(root, "policy");
@@ -86,7 +111,7 @@ static int add_policy(cJSON *root, const struct mpart_policy *p)
                 r = json_add_u64(o, "image_size", p->image_size);
         if (r == 0)
                 r = json_add_u64(o, "ramdisk_size", p->ramdisk_size);
-        return r;
+        return r < 0 ? r : add_choices(o, p);
 }
 
 static int add_memory(cJSON *kernel, const struct mpart_plan_kernel *k)
@@ -114,6 +139,18 @@ static int add_pci_and_lines(cJSON *kernel, const struct mpart_plan_kernel *k)
         return r < 0 ? r : add_string(lines, "popcorn", k->cmdline_popcorn);
 }
 
+static int add_boot_wishes(cJSON *o, const struct mpart_plan_kernel *k)
+{
+        int r = add_optional_string(o, "image", k->image);
+        if (r == 0)
+                r = add_optional_string(o, "initrd", k->initrd);
+        if (r == 0)
+                r = add_optional_string(o, "extra", k->extra);
+        if (r == 0 && k->restart != MPART_RESTART_NEVER)
+                r = add_string(o, "restart", mpart_restart_to_string(k->restart));
+        return r;
+}
+
 static int add_kernel(cJSON *kernels, const struct mpart_plan_kernel *k)
 {
         cJSON *o = cJSON_CreateObject();
@@ -123,7 +160,7 @@ static int add_kernel(cJSON *kernels, const struct mpart_plan_kernel *k)
         if (r == 0)
                 r = add_string(o, "name", k->name);
         if (r == 0)
-                r = add_cpus(o, &k->cpus);
+                r = add_cpus(o, "cpus", &k->cpus);
         if (r == 0)
                 r = json_add_u64(o, "boot_cpu", k->boot_cpu);
         if (r == 0)
@@ -136,7 +173,9 @@ static int add_kernel(cJSON *kernels, const struct mpart_plan_kernel *k)
                 r = json_add_u64(o, "load", k->load);
         if (r == 0)
                 r = json_add_u64(o, "ramdisk", k->ramdisk);
-        return r < 0 ? r : add_pci_and_lines(o, k);
+        if (r == 0)
+                r = add_pci_and_lines(o, k);
+        return r < 0 ? r : add_boot_wishes(o, k);
 }
 
 static int add_unused(cJSON *unused, const struct mpart_plan_unused *u)

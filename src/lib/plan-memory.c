@@ -8,34 +8,44 @@
 #define LOW_LIMIT (640 * KiB) /* above it: video memory and ROMs */
 #define LOW_ALIGNMENT (64 * KiB)
 
-/* The highest window that lies whole in RAM of the nodes. Page 0 holds the BIOS data area, and the first
- * aligned place behind it is 64 KiB. */
-static int find_low_window(const struct mpart_machine *m, struct mpart_range *ret, struct mpart_error *e)
+static int refuse_window(const struct planner *p, const struct mpart_ranges *ram, struct mpart_error *e)
 {
+        uint64_t asked = p->plan->policy.low_window, best = 0;
+
+        for (uint64_t start = LOW_ALIGNMENT; start <= LOW_LIMIT - MPART_LOW_WINDOW_SIZE;
+                        start += LOW_ALIGNMENT)
+                if (mpart_ranges_contains(ram, start, MPART_LOW_WINDOW_SIZE) &&
+                                (best == 0 || MAX(start, asked) - MIN(start, asked) <
+                                                                MAX(best, asked) - MIN(best, asked)))
+                        best = start;
+        if (best == 0)
+                return mpart_error_set(e, -ENOSPC,
+                                "no 128 KiB of RAM, aligned to 64 KiB, lie whole below 640 KiB and above "
+                                "page 0: the CPUs of another kernel start there");
+        return mpart_error_set(e, -ENOSPC,
+                        "the low window cannot be at 0x%" PRIx64
+                        ": not all of its 128 KiB are RAM; the nearest place that fits is 0x%" PRIx64,
+                        asked, best);
+}
+
+/* The window asked for, else the highest that lies whole in RAM of the nodes. Page 0 holds the BIOS data
+ * area, and the first aligned place behind it is 64 KiB. */
+static int find_low_window(struct planner *p, struct mpart_error *e)
+{
+        const struct mpart_machine *m = p->machine;
+        uint64_t asked = p->plan->policy.low_window;
         _cleanup_ranges_ struct mpart_ranges ram = { 0 };
 
         for (size_t i = 0; i < m->n_nodes; i++)
                 if (mpart_ranges_add_all(&ram, &m->nodes[i].memory) < 0)
                         return mpart_error_set(e, -ENOMEM, "out of memory");
         for (uint64_t start = LOW_LIMIT - MPART_LOW_WINDOW_SIZE; start > 0; start -= LOW_ALIGNMENT)
-                if (mpart_ranges_contains(&ram, start, MPART_LOW_WINDOW_SIZE)) {
-                        *ret = (struct mpart_range){ start, MPART_LOW_WINDOW_SIZE };
+                if ((asked == 0 || start == asked) &&
+                                mpart_ranges_contains(&ram, start, MPART_LOW_WINDOW_SIZE)) {
+                        p->low_window = (struct mpart_range){ start, MPART_LOW_WINDOW_SIZE };
                         return 0;
                 }
-        return mpart_error_set(e, -ENOSPC,
-                        "no 128 KiB of RAM, aligned to 64 KiB, lie whole below 640 KiB and above page 0: "
-                        "the CPUs of another kernel start there");
-}
-
-/* What secondaries may get of a node: above the first 128 MiB, aligned inward. */
-static int usable_memory(const struct planner *p, size_t node, struct mpart_ranges *ret)
-{
-        int r = mpart_ranges_copy(ret, &p->machine->nodes[node].memory);
-        if (r == 0)
-                r = mpart_ranges_remove(ret, 0, MPART_PRIMARY_LOW);
-        if (r == 0)
-                mpart_ranges_align_inward(ret, p->plan->policy.alignment);
-        return r;
+        return refuse_window(p, &ram, e);
 }
 
 /* Moves the lowest `size` bytes of `from` to `to` (NULL: nowhere). */
@@ -54,68 +64,20 @@ static int take(struct mpart_ranges *from, uint64_t size, struct mpart_ranges *t
         return 0;
 }
 
-/* Bytes of a node below MPART_PRIMARY_LOW, which count as part of the primary's share. */
-static int low_bytes(const struct mpart_node *node, uint64_t *ret)
+/* Of each node the primary has the lowest addresses, then come the kernels in order. */
+static int cut_node(struct planner *p, size_t node)
 {
-        _cleanup_ranges_ struct mpart_ranges low = { 0 };
-        int r = mpart_ranges_add(&low, 0, MPART_PRIMARY_LOW);
-        if (r == 0)
-                r = mpart_ranges_and(&low, &node->memory);
-        *ret = mpart_ranges_total(&low);
-        return r;
-}
-
-/* Shares of a node, in units of the alignment. The primary, where it is at home here, gets the lowest
- * addresses, what it has below MPART_PRIMARY_LOW counted in, and all that does not divide. Without it the
- * first kernels get one unit more. */
-static int split_node(struct planner *p, size_t node, const size_t *users, size_t n_users)
-{
-        uint64_t unit = p->plan->policy.alignment, low = 0;
-        bool with_primary = users[0] == 0;
-        size_t n_secondaries = n_users - with_primary;
+        uint64_t unit = p->plan->policy.alignment, given = 0;
         _cleanup_ranges_ struct mpart_ranges usable = { 0 };
 
-        if (n_secondaries == 0)
-                return 0;
-        int r = usable_memory(p, node, &usable);
-        if (r == 0 && with_primary)
-                r = low_bytes(&p->machine->nodes[node], &low);
-        if (r < 0)
-                return r;
-
-        uint64_t units = mpart_ranges_total(&usable) / unit;
-        uint64_t share = (units + ALIGN_UP(low, unit) / unit) / n_users;
-        share = MIN(share, units / n_secondaries);
-        uint64_t extra = with_primary ? 0 : units % n_secondaries;
-
-        if (with_primary)
-                r = take(&usable, (units - share * n_secondaries) * unit, NULL);
-        for (size_t i = with_primary; r == 0 && i < n_users; i++) {
-                uint64_t n = share + (i - with_primary < extra);
-                r = take(&usable, n * unit, &p->kernels[users[i]].own);
-        }
+        int r = planner_usable_memory(p, node, &usable);
+        for (size_t i = 1; i < p->plan->n_kernels; i++)
+                given += *planner_units(p, i, node) * unit;
+        if (r == 0)
+                r = take(&usable, mpart_ranges_total(&usable) - given, NULL);
+        for (size_t i = 1; r == 0 && i < p->plan->n_kernels; i++)
+                r = take(&usable, *planner_units(p, i, node) * unit, &p->kernels[i].own);
         return r;
-}
-
-/* The memory of every node goes to the kernels at home there, else to the nearest kernel. */
-static int split_nodes(struct planner *p)
-{
-        _cleanup_free_ size_t *users = calloc(p->plan->n_kernels, sizeof(*users));
-        if (!users)
-                return -ENOMEM;
-
-        for (size_t node = 0; node < p->machine->n_nodes; node++) {
-                size_t n = 0;
-                for (size_t i = 0; i < p->plan->n_kernels; i++)
-                        if (p->kernels[i].home == node)
-                                users[n++] = i;
-                if (n == 0)
-                        users[n++] = planner_nearest_kernel(p, node);
-                int r = split_node(p, node, users, n);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
 }
 
 /* The primary has what the others and the low window leave of the nodes' memory. */
@@ -273,11 +235,15 @@ int planner_divide_memory(struct planner *p, struct mpart_error *e)
 {
         size_t n = p->plan->n_kernels;
         if (n > 1) {
-                int r = find_low_window(p->machine, &p->low_window, e);
+                int r = find_low_window(p, e);
                 if (r < 0)
                         return r;
         }
-        int r = split_nodes(p);
+        int r = planner_share_memory(p, e);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; r == 0 && i < p->machine->n_nodes; i++)
+                r = cut_node(p, i);
         if (r == 0)
                 r = give_rest_to_primary(p);
         for (size_t i = 0; r == 0 && i < n; i++)

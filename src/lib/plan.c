@@ -6,41 +6,34 @@
 #include "cmdline.h"
 #include "planner.h"
 
-static const char *const policy_kind_table[_MPART_POLICY_MAX] = {
-        [MPART_POLICY_PER_NUMA] = "per-numa",
-        [MPART_POLICY_PER_CORE] = "per-core",
-        [MPART_POLICY_PER_CPU] = "per-cpu",
-};
-
-const char *mpart_policy_kind_to_string(enum mpart_policy_kind kind)
+static int add_sentence(char ***list, size_t *n, const char *format, va_list args)
 {
-        return (int)kind >= 0 && kind < _MPART_POLICY_MAX ? policy_kind_table[kind] : NULL;
-}
-
-enum mpart_policy_kind mpart_policy_kind_from_string(const char *s)
-{
-        for (int kind = 0; s && kind < _MPART_POLICY_MAX; kind++)
-                if (streq(policy_kind_table[kind], s))
-                        return (enum mpart_policy_kind)kind;
-        return _MPART_POLICY_INVALID;
+        char **grown = realloc(*list, (*n + 1) * sizeof(*grown)), *text = NULL;
+        if (!grown)
+                return -ENOMEM;
+        *list = grown;
+        if (vasprintf(&text, format, args) < 0)
+                return -ENOMEM;
+        grown[(*n)++] = text;
+        return 0;
 }
 
 int plan_note(struct mpart_plan *plan, const char *format, ...)
 {
-        char **notes = realloc(plan->notes, (plan->n_notes + 1) * sizeof(*notes));
-        if (!notes)
-                return -ENOMEM;
-        plan->notes = notes;
-
-        char *text = NULL;
         va_list args;
         va_start(args, format);
-        int n = vasprintf(&text, format, args);
+        int r = add_sentence(&plan->notes, &plan->n_notes, format, args);
         va_end(args);
-        if (n < 0)
-                return -ENOMEM;
-        plan->notes[plan->n_notes++] = text;
-        return 0;
+        return r;
+}
+
+int plan_why(struct mpart_plan_kernel *k, const char *format, ...)
+{
+        va_list args;
+        va_start(args, format);
+        int r = add_sentence(&k->why, &k->n_why, format, args);
+        va_end(args);
+        return r;
 }
 
 static void free_strings(char **strings, size_t n)
@@ -58,6 +51,10 @@ static void free_kernel(struct mpart_plan_kernel *k)
         free_strings(k->pci, k->n_pci);
         free(k->cmdline_linux);
         free(k->cmdline_popcorn);
+        free(k->image);
+        free(k->initrd);
+        free(k->extra);
+        free_strings(k->why, k->n_why);
 }
 
 void mpart_plan_free(struct mpart_plan *plan)
@@ -77,6 +74,7 @@ void mpart_plan_free(struct mpart_plan *plan)
                 free(plan->unused[i].reason);
         free(plan->unused);
         free_strings(plan->notes, plan->n_notes);
+        mpart_cpuset_free(&plan->policy.primary_cpus);
         free(plan);
 }
 
@@ -122,23 +120,8 @@ static int copy_machine(const struct mpart_machine *m, struct mpart_plan *plan)
         return 0;
 }
 
-/* The primary owns every function: a stock kernel without `pci=off` would scan the same bus. */
-static int assign_pci(const struct mpart_machine *m, struct mpart_plan_kernel *primary)
-{
-        primary->pci = calloc(MAX(m->n_pci, 1U), sizeof(*primary->pci));
-        if (!primary->pci)
-                return -ENOMEM;
-        for (size_t i = 0; i < m->n_pci; i++) {
-                primary->pci[i] = strdup(m->pci[i].address);
-                if (!primary->pci[i])
-                        return -ENOMEM;
-                primary->n_pci = i + 1;
-        }
-        return 0;
-}
-
-/* The dialect of Popcorn's kernels has no limit on holes: a line that gets too long is left out, and only a
- * note tells, since no current kernel reads it. */
+/* The dialect of Popcorn's kernels has no limit on holes: where the plan is not for them, a line that cannot
+ * be written is left out, and only a note tells, since no current kernel reads it. */
 static int render_popcorn(
                 struct mpart_plan *plan, unsigned id, const struct mpart_machine *m, struct mpart_error *e)
 {
@@ -151,6 +134,8 @@ static int render_popcorn(
                 return 0;
         if (r == -ENOMEM)
                 return mpart_error_set(e, r, "out of memory");
+        if (plan->policy.dialect == MPART_DIALECT_POPCORN)
+                return mpart_error_set(e, r, "%s", why.text);
         *line = strdup("");
         if (!*line || plan_note(plan, "no command line in the popcorn dialect: %s", why.text) < 0)
                 return mpart_error_set(e, -ENOMEM, "out of memory");
@@ -228,8 +213,11 @@ static int fill(struct planner *p, struct mpart_error *e)
         r = planner_divide_memory(p, e);
         if (r < 0)
                 return r;
-        if (copy_machine(m, p->plan) < 0 || assign_pci(m, &p->plan->kernels[0]) < 0)
+        if (copy_machine(m, p->plan) < 0)
                 return mpart_error_set(e, -ENOMEM, "out of memory");
+        r = planner_divide_pci(p, e);
+        if (r < 0)
+                return r;
         r = render_command_lines(p->plan, m, e);
         if (r < 0)
                 return r;
@@ -238,31 +226,50 @@ static int fill(struct planner *p, struct mpart_error *e)
         return mpart_plan_check(p->plan, m, e);
 }
 
+static void free_kernels(struct planner *p)
+{
+        for (size_t i = 0; p->plan && i < p->plan->n_kernels; i++) {
+                mpart_ranges_free(&p->kernels[i].own);
+                mpart_cpuset_free(&p->kernels[i].homes);
+        }
+        free(p->kernels);
+        p->kernels = NULL;
+}
+
 static void planner_done(struct planner *p)
 {
-        for (size_t i = 0; p->plan && i < p->plan->n_kernels; i++)
-                mpart_ranges_free(&p->kernels[i].own);
-        free(p->kernels);
+        free_kernels(p);
+        free(p->units);
         mpart_plan_free(p->plan);
 }
 
-int mpart_plan_make(const struct mpart_machine *m, const struct mpart_policy *policy,
-                struct mpart_plan **ret, struct mpart_error *e)
+int planner_make(const struct mpart_machine *m, const struct mpart_policy *policy, struct mpart_plan **ret,
+                struct mpart_error *e)
 {
-        _cleanup_(planner_done) struct planner p = { .machine = m };
+        _cleanup_(planner_done) struct planner p = { .machine = m, .request = policy->request };
 
         p.plan = calloc(1, sizeof(*p.plan));
         if (!p.plan)
                 return mpart_error_set(e, -ENOMEM, "out of memory");
         int r = planner_resolve_policy(policy, &p.plan->policy, e);
-        if (r < 0)
-                return r;
-        r = fill(&p, e);
+        if (r == 0)
+                r = fill(&p, e);
         if (r < 0)
                 return r;
 
-        for (size_t i = 0; i < p.plan->n_kernels; i++)
-                mpart_ranges_free(&p.kernels[i].own);
+        free_kernels(&p);
         *ret = TAKE_PTR(p.plan);
         return 0;
+}
+
+int mpart_plan_make(const struct mpart_machine *m, const struct mpart_policy *policy,
+                struct mpart_plan **ret, struct mpart_error *e)
+{
+        struct mpart_error why = MPART_ERROR_INIT;
+        int r = planner_make(m, policy, ret, &why);
+        if (r == 0)
+                return 0;
+        if (r == -ENOSPC || r == -E2BIG)
+                planner_tell_nearest(m, policy, &why);
+        return mpart_error_set(e, r, "%s", why.text);
 }

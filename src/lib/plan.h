@@ -18,11 +18,37 @@ enum mpart_policy_kind {
         MPART_POLICY_PER_NUMA, /* one kernel per node with CPUs */
         MPART_POLICY_PER_CORE, /* one kernel per core, SMT siblings together */
         MPART_POLICY_PER_CPU,  /* one kernel per hardware thread */
+        MPART_POLICY_COUNT,    /* so many kernels, the primary counted, near-equal in CPUs */
+        MPART_POLICY_NODES,    /* so many nodes a kernel, near ones together */
+        MPART_POLICY_REQUEST,  /* as a request document says; the rest is the primary's */
         _MPART_POLICY_MAX,
         _MPART_POLICY_INVALID = -22,
 };
 const char *mpart_policy_kind_to_string(enum mpart_policy_kind kind); /* "per-numa", ... */
 enum mpart_policy_kind mpart_policy_kind_from_string(const char *s);
+
+/* Whose kernels will run: it decides how devices can be kept apart. */
+enum mpart_dialect {
+        MPART_DIALECT_LINUX,   /* stock kernels: whole PCI buses change hands */
+        MPART_DIALECT_POPCORN, /* pci_dev_flags= masks single functions */
+        _MPART_DIALECT_MAX,
+        _MPART_DIALECT_INVALID = -22,
+};
+const char *mpart_dialect_to_string(enum mpart_dialect dialect); /* "linux", ... */
+enum mpart_dialect mpart_dialect_from_string(const char *s);
+
+/* What is to follow when a kernel ends by itself. */
+enum mpart_restart {
+        MPART_RESTART_NEVER,
+        MPART_RESTART_ON_FAILURE,
+        MPART_RESTART_ALWAYS,
+        _MPART_RESTART_MAX,
+        _MPART_RESTART_INVALID = -22,
+};
+const char *mpart_restart_to_string(enum mpart_restart restart); /* "never", "on-failure", "always" */
+enum mpart_restart mpart_restart_from_string(const char *s);
+
+struct mpart_request; /* request.h */
 
 struct mpart_policy {
         enum mpart_policy_kind kind;
@@ -30,6 +56,14 @@ struct mpart_policy {
         uint64_t shared_size;  /* multiple of 2 MiB; 0: default */
         uint64_t image_size;   /* bytes a kernel needs from its load address on (init_size); 0: 64 MiB */
         uint64_t ramdisk_size; /* bytes; 0: 64 MiB */
+
+        unsigned count;            /* of MPART_POLICY_COUNT, at least 1 */
+        unsigned nodes_per_kernel; /* of MPART_POLICY_NODES, at least 1 */
+        uint64_t low_window;       /* start of the low window, a multiple of 64 KiB; 0: the highest place */
+        enum mpart_dialect dialect;
+        struct mpart_cpuset primary_cpus;    /* what the primary has whatever else is said; CPU 0 always */
+        uint64_t primary_memory;             /* bytes the primary must have at least */
+        const struct mpart_request *request; /* of MPART_POLICY_REQUEST; borrowed, NULL within a plan */
 };
 
 struct mpart_plan_memory {
@@ -55,6 +89,14 @@ struct mpart_plan_kernel {
         size_t n_pci;
         char *cmdline_linux; /* dialect linux: for the primary the parameters to add, else the whole line */
         char *cmdline_popcorn; /* dialect popcorn */
+
+        /* What a request said of a boot; NULL where it did not. */
+        char *image, *initrd; /* files of the primary, absolute paths */
+        char *extra;          /* further words, which the command lines end in */
+        enum mpart_restart restart;
+
+        char **why; /* what decided its share, a sentence each; not part of the document */
+        size_t n_why;
 };
 
 struct mpart_plan_unused {
@@ -85,7 +127,8 @@ struct mpart_plan {
 };
 
 /* Makes a plan and checks it with mpart_plan_check. -EINVAL: policy; -ENOSPC: does not fit, the text names
- * what binds. The caller frees with mpart_plan_free. */
+ * what binds and the nearest request that would fit, where there is one. The caller frees with
+ * mpart_plan_free. */
 int mpart_plan_make(const struct mpart_machine *m, const struct mpart_policy *policy,
                 struct mpart_plan **ret, struct mpart_error *e);
 
@@ -101,6 +144,20 @@ static inline void mpart_plan_freep(struct mpart_plan **plan)
 
 /* NULL: no such kernel. */
 const struct mpart_plan_kernel *mpart_plan_kernel(const struct mpart_plan *plan, unsigned id);
+
+/* Installed RAM and who has it, in bytes. `installed` is the sum of the others. */
+struct mpart_plan_account {
+        uint64_t installed;   /* RAM of the firmware's map as far as the machine shows it */
+        uint64_t primary;     /* kernel 0, and what no node claims: the running kernel uses that too */
+        uint64_t secondaries; /* their low windows included, each once */
+        uint64_t foreign;     /* withheld from the primary by a setting that is not ours */
+        uint64_t unowned;
+};
+int mpart_plan_account(const struct mpart_plan *plan, const struct mpart_machine *m,
+                struct mpart_plan_account *ret);
+/* For people: why each kernel got what it got, and where each byte went that no secondary got. `plan` comes
+ * from mpart_plan_make, `m` is the machine it was made for. The caller frees *ret. 0 or -ENOMEM. */
+int mpart_plan_explain(const struct mpart_plan *plan, const struct mpart_machine *m, char **ret);
 
 /* The plan document (schemas/plan.schema.json), ending in a newline; the caller frees it. */
 int mpart_plan_to_json(const struct mpart_plan *plan, char **ret);

@@ -153,7 +153,7 @@ void mpart_shm_close(struct mpart_shm *shm)
         if (!shm->data)
                 return;
         munmap(shm->data, shm->size);
-        munmap((void *)(uintptr_t)shm->header, sizeof(struct mpart_shared_header));
+        munmap((void *)shm->header, sizeof(struct mpart_shared_header));
         *shm = (struct mpart_shm){ 0 };
 }
 

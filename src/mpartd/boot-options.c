@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "boot-options.h"
-#include "macros.h"
+#include "table.h"
 
 static const char *const end_names[_KERNEL_END_MAX] = {
         [END_CRASH] = "crash",
@@ -11,49 +11,26 @@ static const char *const end_names[_KERNEL_END_MAX] = {
         [END_REBOOT] = "reboot",
         [END_POWER_OFF] = "poweroff",
 };
+DEFINE_TABLE(kernel_end, enum kernel_end, end_names)
 
 static const char *const action_names[_END_ACTION_MAX] = {
+        [ACTION_DEFAULT] = "default",
         [ACTION_STOP] = "stop",
         [ACTION_RESTART] = "restart",
         [ACTION_PRESERVE] = "preserve",
 };
-
-const char *kernel_end_to_string(enum kernel_end end)
-{
-        return end >= 0 && end < _KERNEL_END_MAX ? end_names[end] : NULL;
-}
-
-enum kernel_end kernel_end_from_string(const char *s)
-{
-        for (int i = 0; i < _KERNEL_END_MAX; i++)
-                if (streq(end_names[i], s))
-                        return (enum kernel_end)i;
-        return _KERNEL_END_INVALID;
-}
-
-const char *end_action_to_string(enum end_action action)
-{
-        return action >= 0 && action < _END_ACTION_MAX ? action_names[action] : NULL;
-}
-
-enum end_action end_action_from_string(const char *s)
-{
-        for (int i = 0; i < _END_ACTION_MAX; i++)
-                if (streq(action_names[i], s))
-                        return (enum end_action)i;
-        return _END_ACTION_INVALID;
-}
+DEFINE_TABLE(end_action, enum end_action, action_names)
 
 void boot_options_init(struct boot_options *o)
 {
         *o = (struct boot_options){ .dump = true, .limit_burst = 3, .limit_interval = 60 };
-        o->on[END_REBOOT] = ACTION_RESTART;
 }
 
 void boot_options_free(struct boot_options *o)
 {
         free(o->image);
         free(o->initrd);
+        free(o->default_initrd);
         free(o->cmdline);
         boot_options_init(o);
 }
@@ -67,8 +44,9 @@ static int copy_string(char **to, const char *from)
 int boot_options_copy(struct boot_options *to, const struct boot_options *from)
 {
         struct boot_options copy = *from;
-        copy.image = copy.initrd = copy.cmdline = NULL;
+        copy.image = copy.initrd = copy.default_initrd = copy.cmdline = NULL;
         if (copy_string(&copy.image, from->image) < 0 || copy_string(&copy.initrd, from->initrd) < 0 ||
+                        copy_string(&copy.default_initrd, from->default_initrd) < 0 ||
                         copy_string(&copy.cmdline, from->cmdline) < 0) {
                 boot_options_free(&copy);
                 return -ENOMEM;
@@ -107,11 +85,24 @@ int boot_options_set(struct boot_options *o, const char *name, const char *value
                 return set_path(&o->image, name, value, e);
         if (streq(name, "initrd"))
                 return set_path(&o->initrd, name, value, e);
+        if (streq(name, "default-initrd"))
+                return set_path(&o->default_initrd, name, value, e);
         if (!streq(name, "cmdline"))
                 return set_action(o, name, value, e);
         free(o->cmdline);
         o->cmdline = strdup(value);
         return o->cmdline ? 0 : mpart_error_set(e, -ENOMEM, "out of memory");
+}
+
+void boot_options_decide(struct boot_options *o, enum mpart_restart restart)
+{
+        for (int i = 0; i < _KERNEL_END_MAX; i++) {
+                bool died = i == END_CRASH || i == END_HANG;
+                bool again = restart == MPART_RESTART_ALWAYS || i == END_REBOOT ||
+                             (restart == MPART_RESTART_ON_FAILURE && died);
+                if (o->on[i] == ACTION_DEFAULT)
+                        o->on[i] = again ? ACTION_RESTART : ACTION_STOP;
+        }
 }
 
 int boot_options_to_json(const struct boot_options *o, cJSON *parent)
@@ -121,6 +112,8 @@ int boot_options_to_json(const struct boot_options *o, cJSON *parent)
                 return -ENOMEM;
         if ((o->image && !cJSON_AddStringToObject(j, "image", o->image)) ||
                         (o->initrd && !cJSON_AddStringToObject(j, "initrd", o->initrd)) ||
+                        (o->default_initrd &&
+                                        !cJSON_AddStringToObject(j, "default-initrd", o->default_initrd)) ||
                         (o->cmdline && !cJSON_AddStringToObject(j, "cmdline", o->cmdline)))
                 return -ENOMEM;
         for (int i = 0; i < _KERNEL_END_MAX; i++) {
@@ -138,8 +131,8 @@ int boot_options_to_json(const struct boot_options *o, cJSON *parent)
 
 int boot_options_from_json(const cJSON *o, struct boot_options *ret, struct mpart_error *e)
 {
-        static const char *const names[] = { "image", "initrd", "cmdline", "on-crash", "on-hang",
-                "on-reboot", "on-poweroff" };
+        static const char *const names[] = { "image", "initrd", "default-initrd", "cmdline", "on-crash",
+                "on-hang", "on-reboot", "on-poweroff" };
         const char *values[ARRAY_SIZE(names)] = { 0 };
         struct boot_options options;
         uint64_t burst = 0, interval = 0;

@@ -25,6 +25,12 @@ struct inspection {
         struct inspection *next;
 };
 
+static void close_reader(struct inspection *i)
+{
+        int fd = TAKE_FD(i->reader); /* never twice: the number may be another's by then */
+        close_fd(&fd);
+}
+
 static void inspection_free(struct inspection *i)
 {
         for (struct inspection **p = &i->manager->inspections; *p; p = &(*p)->next)
@@ -35,7 +41,7 @@ static void inspection_free(struct inspection *i)
         inspect_free(i->inspect);
         sd_bus_message_unref(i->call);
         sd_bus_track_unref(i->caller);
-        close_fd(&i->reader);
+        close_reader(i);
         free(i);
 }
 
@@ -75,7 +81,7 @@ static void on_report(struct inspect *inspect, enum inspect_stage stage, void *u
         case INSPECT_OPEN:
                 if (inspect->request.kind == INSPECT_LOG)
                         answer(i, sd_bus_reply_method_return(i->call, "h", i->reader));
-                close_fd(&i->reader);
+                close_reader(i);
                 return;
         case INSPECT_PROGRESS:
                 tell_progress(i);

@@ -71,6 +71,14 @@ GETTER(get_boot_timestamp)
         return sd_bus_message_append(reply, "t", k->boot_timestamp);
 }
 
+GETTER(get_stage_times)
+{
+        const struct job_times *t = &((const struct kernel *)userdata)->times;
+        UNUSED_GETTER_ARGUMENTS;
+        return sd_bus_message_append(reply, "(ttttt)", t->prepare / 1000, t->take_cpus / 1000,
+                        t->load / 1000, t->start / 1000, t->run / 1000);
+}
+
 GETTER(get_cpus)
 {
         const struct kernel *k = userdata;
@@ -131,5 +139,6 @@ const sd_bus_vtable bus_kernel_vtable[] = {
         PROPERTY("Cmdline", "s", get_string),
         PROPERTY("Backend", "s", get_string),
         PROPERTY("BootTimestamp", "t", get_boot_timestamp),
+        PROPERTY("StageTimes", "(ttttt)", get_stage_times),
         SD_BUS_VTABLE_END,
 };

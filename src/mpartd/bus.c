@@ -97,7 +97,8 @@ void bus_kernel_changed(struct kernel *k)
         if (k->manager->bus && bus_kernel_path(k->id, &path) == 0)
                 warn_unsent("PropertiesChanged",
                                 sd_bus_emit_properties_changed(k->manager->bus, path, BUS_KERNEL_INTERFACE,
-                                                "State", "StateReason", "Cmdline", "BootTimestamp", NULL));
+                                                "State", "StateReason", "Cmdline", "BootTimestamp",
+                                                "StageTimes", NULL));
 }
 
 void bus_kernel_agent_changed(struct kernel *k)

@@ -59,7 +59,8 @@ static int make_room(int directory, uint64_t size)
         } else {
                 uint64_t all = (uint64_t)disk.f_blocks * disk.f_frsize,
                          left = (uint64_t)disk.f_bavail * disk.f_frsize;
-                bool fits = count < DUMPS_KEPT && size <= left && used + size <= all / DUMPS_DISK_SHARE;
+                bool fits = count < DUMPS_KEPT && size / DUMPS_SPARSE <= left &&
+                            used <= all / DUMPS_DISK_SHARE;
                 int oldest = fits ? -1 : oldest_of(names, n);
                 if (oldest >= 0)
                         r = unlinkat(directory, names[oldest], 0) < 0 ? -errno : 1;
@@ -110,7 +111,7 @@ int dumps_create(const char *directory, unsigned kernel, uint64_t size, int *ret
         if (r == 0)
                 r = create(dumps, kernel, ret_path);
         if (r < 0)
-                return mpart_error_set(e, r, "%s: no room for a dump of %llu MiB: %s", dumps,
+                return mpart_error_set(e, r, "%s: no room for a dump of %llu MiB of memory: %s", dumps,
                                 (unsigned long long)(size / MiB), strerror(-r));
         *ret_fd = r;
         return 0;

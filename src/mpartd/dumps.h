@@ -8,9 +8,11 @@
 #include "error.h"
 
 #define DUMPS_KEPT 8       /* files at most, the new one among them */
-#define DUMPS_DISK_SHARE 4 /* all of them take at most a quarter of the file system */
+#define DUMPS_DISK_SHARE 4 /* older ones take at most a quarter of the file system */
 
-/* A new empty file with room for `size` bytes on the disk; older dumps go for it. -ENOSPC: there is none
+#define DUMPS_SPARSE 4 /* pages of zeros take no room: begun with free space for a quarter of the memory */
+
+/* A new empty file for `size` bytes of memory; older dumps go for it. -ENOSPC: there is none
  * even so. The caller closes *ret_fd and frees *ret_path. */
 int dumps_create(const char *directory, unsigned kernel, uint64_t size, int *ret_fd, char **ret_path,
                 struct mpart_error *e);

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include "fs.h"
 #include "inspect.h"
 #include "macros.h"
+#include "thread.h"
 #include "vmcore.h"
 
 #define PROGRESS_PAUSE_NS UINT64_C(200000000)
@@ -114,17 +114,13 @@ static int on_report(sd_event_source *source, int fd, uint32_t revents, void *us
         return 0;
 }
 
-/* Signals are the event loop's, and SIGPIPE nobody's. */
+/* SIGPIPE, with all other signals, is blocked there: a reader that is gone is an error of write(2). */
 static int start_thread(struct inspect *i)
 {
-        sigset_t all, old;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &old);
-        int r = pthread_create(&i->thread, NULL, run, i);
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-        if (r != 0)
+        int r = thread_start(&i->thread, run, i);
+        if (r < 0)
                 i->thread = 0;
-        return -r;
+        return r;
 }
 
 static int open_channels(struct inspect *i)

@@ -16,6 +16,7 @@
 #include "macros.h"
 #include "manager.h"
 #include "net.h"
+#include "table.h"
 #include "watch.h"
 
 static const char *const state_names[_KERNEL_STATE_MAX] = {
@@ -26,19 +27,7 @@ static const char *const state_names[_KERNEL_STATE_MAX] = {
         [KERNEL_STOPPING] = "stopping",
         [KERNEL_FAILED] = "failed",
 };
-
-const char *kernel_state_to_string(enum kernel_state state)
-{
-        return state >= 0 && state < _KERNEL_STATE_MAX ? state_names[state] : NULL;
-}
-
-enum kernel_state kernel_state_from_string(const char *s)
-{
-        for (int i = 0; i < _KERNEL_STATE_MAX; i++)
-                if (streq(state_names[i], s))
-                        return (enum kernel_state)i;
-        return _KERNEL_STATE_INVALID;
-}
+DEFINE_TABLE(kernel_state, enum kernel_state, state_names)
 
 int kernel_new(struct manager *m, const struct mpart_plan_kernel *planned, struct kernel **ret)
 {
@@ -134,7 +123,7 @@ static void answer_stop(struct kernel *k, const char *error_name, const char *te
 }
 
 /* A kernel without a network is still a kernel. */
-static void start_services(struct kernel *k)
+void kernel_start_services(struct kernel *k)
 {
         struct mpart_error e = MPART_ERROR_INIT;
         struct manager *m = k->manager;
@@ -161,6 +150,7 @@ void kernel_stop_services(struct kernel *k)
 static void boot_is_running(struct kernel *k, const struct job *j)
 {
         const struct job_times *t = &j->times;
+        k->times = j->times;
         log_line((int)k->id, LOG_INFO,
                         "kernel %u: checked in %.1f ms, CPUs taken in %.1f ms, memory loaded in %.1f ms "
                         "(%" PRIu64 " KiB written in %.1f ms), woken in %.1f ms, up after another %.1f ms",
@@ -168,7 +158,7 @@ static void boot_is_running(struct kernel *k, const struct job *j)
                         (uint64_t)(j->boot.load_bytes / KiB), (double)j->boot.load_ns / 1e6,
                         (double)t->start / 1e6, (double)t->run / 1e6);
         kernel_set_state(k, KERNEL_RUNNING, "%s", "");
-        start_services(k);
+        kernel_start_services(k);
 }
 
 static void boot_has_failed(struct kernel *k, const struct job *j)
@@ -190,7 +180,7 @@ static void boot_has_failed(struct kernel *k, const struct job *j)
                 answer_stop(k, NULL, NULL);
 }
 
-static void keep_options(struct kernel *k)
+void kernel_keep_options(struct kernel *k)
 {
         struct boot_options copy;
         if (boot_options_copy(&copy, &k->ledger->options) < 0)
@@ -206,7 +196,7 @@ static void on_boot_report(struct job *j, enum job_stage stage, void *userdata)
         case JOB_ACCEPTED:
                 free(k->cmdline);
                 k->cmdline = strdup(j->boot.cmdline);
-                keep_options(k);
+                kernel_keep_options(k);
                 kernel_set_state(k, KERNEL_LOADING, "%s", "");
                 answer_boot(k, NULL, NULL);
                 return;
@@ -280,8 +270,14 @@ static const char *why_not_bootable(const struct kernel *k, const char **error_n
         return NULL;
 }
 
+/* What the caller does not say the plan may. */
 static int prepare_job(struct kernel *k, const struct boot_options *o, struct native_boot *b)
 {
+        const struct mpart_plan_kernel *planned = mpart_plan_kernel(k->manager->plan, k->id);
+        const char *image = o->image ? o->image : planned->image;
+        const char *initrd = o->initrd ? o->initrd : o->image ? NULL : planned->initrd;
+        if (!initrd)
+                initrd = o->default_initrd;
         *b = (struct native_boot){
                 .native = &k->manager->native,
                 .plan = k->manager->plan,
@@ -289,15 +285,19 @@ static int prepare_job(struct kernel *k, const struct boot_options *o, struct na
                 .initrd_fd = -1,
                 .machine = k->manager->machine,
                 .clean = k->clean,
-                .image_path = o->image ? strdup(o->image) : default_image(),
-                .initrd_path = o->initrd ? strdup(o->initrd) : NULL,
+                .image_path = image ? strdup(image) : default_image(),
+                .initrd_path = initrd ? strdup(initrd) : NULL,
                 .extra = o->cmdline ? strdup(o->cmdline) : NULL,
         };
-        if (!b->image_path || (o->initrd && !b->initrd_path) || (o->cmdline && !b->extra))
+        if (!b->image_path || (initrd && !b->initrd_path) || (o->cmdline && !b->extra))
                 return -ENOMEM;
         net_describe(k->manager->net, k->id, &b->network);
         int r = ledger_new(k->manager->runtime_directory, k->id, k->manager->plan->digest, &k->ledger);
-        return r < 0 ? r : boot_options_copy(&k->ledger->options, o);
+        if (r == 0)
+                r = boot_options_copy(&k->ledger->options, o);
+        if (r == 0)
+                boot_options_decide(&k->ledger->options, planned->restart);
+        return r;
 }
 
 void kernel_boot(struct kernel *k, const struct boot_options *options, struct pending *call)
@@ -387,48 +387,4 @@ void kernel_lost_cpu(struct kernel *k, unsigned cpu)
         else
                 kernel_set_state(k, KERNEL_STOPPING, "CPU %u was switched on in the primary by another hand",
                                 cpu);
-}
-
-static void set_aside(struct kernel *k, const char *why)
-{
-        char from[512], to[520];
-        snprintf(from, sizeof(from), "%s/kernel-%u.json", k->manager->runtime_directory, k->id);
-        snprintf(to, sizeof(to), "%s.bad", from);
-        rename(from, to);
-        kernel_set_state(k, KERNEL_FAILED, "its ledger cannot be used (%s); set aside as %s", why, to);
-}
-
-void kernel_recover(struct kernel *k)
-{
-        struct mpart_error e = MPART_ERROR_INIT;
-        struct ledger *l = NULL;
-        int r = ledger_load(k->manager->runtime_directory, k->id, &l, &e);
-        if (r == -ENOENT)
-                return;
-        if (r == 0 && !streq(l->digest, k->manager->plan->digest)) {
-                ledger_free(l);
-                r = mpart_error_set(&e, -ESTALE, "it is of another machine");
-        }
-        if (r < 0) {
-                set_aside(k, e.text);
-                return;
-        }
-
-        k->ledger = l;
-        if (l->stage == LEDGER_RUNNING) {
-                k->cmdline = l->cmdline && *l->cmdline ? strdup(l->cmdline) : NULL;
-                k->boot_timestamp = l->boot_timestamp;
-                keep_options(k);
-                kernel_set_state(k, KERNEL_RUNNING, "%s", "");
-                start_services(k);
-                return;
-        }
-        const char *stage = ledger_stage_to_string(l->stage);
-        r = kernel_give_back(k);
-        if (r < 0)
-                kernel_set_state(k, KERNEL_FAILED, "mpartd ended while it was %s; giving back: %s", stage,
-                                strerror(-r));
-        else
-                kernel_set_state(k, KERNEL_STOPPING,
-                                "mpartd ended while it was %s; what it had taken is given back", stage);
 }

@@ -35,6 +35,7 @@ struct kernel {
         char *reason;            /* one sentence, "" none */
         char *cmdline;           /* of the last boot; NULL: the planned one counts */
         uint64_t boot_timestamp; /* CLOCK_REALTIME, microseconds; 0: not running */
+        struct job_times times;  /* of the last boot by this daemon */
         struct ledger *ledger;   /* NULL: nothing is taken */
         bool clean;              /* no note of an earlier run can be in its memory */
         struct job *job;         /* NULL: nothing is going on */
@@ -62,8 +63,10 @@ void kernel_lost_cpu(struct kernel *k, unsigned cpu);
 
 bool kernel_is_idle(const struct kernel *k); /* nothing taken, nothing going on */
 
-/* For kernel-end.c. */
+/* For kernel-end.c and kernel-recover.c. */
 void kernel_set_state(struct kernel *k, enum kernel_state state, const char *format, ...)
                 __attribute__((format(printf, 3, 4)));
+void kernel_start_services(struct kernel *k); /* agent, network, watch, log relay */
 void kernel_stop_services(struct kernel *k);
+void kernel_keep_options(struct kernel *k); /* those of its ledger */
 int kernel_give_back(struct kernel *k);

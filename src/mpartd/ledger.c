@@ -8,7 +8,7 @@
 #include "fs.h"
 #include "json.h"
 #include "ledger.h"
-#include "macros.h"
+#include "table.h"
 
 #define FORMAT "mpart-ledger"
 #define VERSION 1
@@ -19,39 +19,14 @@ static const char *const stage_names[_LEDGER_STAGE_MAX] = {
         [LEDGER_RUNNING] = "running",
         [LEDGER_STOPPING] = "stopping",
 };
+DEFINE_TABLE(ledger_stage, enum ledger_stage, stage_names)
+
 static const char *const kind_names[_TAKEN_MAX] = {
         [TAKEN_CPU] = "cpu",
         [TAKEN_LOW] = "low-memory",
         [TAKEN_WOKEN] = "woken",
 };
-
-static int find_name(const char *const *names, int n, const char *s)
-{
-        for (int i = 0; i < n; i++)
-                if (streq(names[i], s))
-                        return i;
-        return -EINVAL;
-}
-
-const char *ledger_stage_to_string(enum ledger_stage stage)
-{
-        return stage >= 0 && stage < _LEDGER_STAGE_MAX ? stage_names[stage] : NULL;
-}
-
-enum ledger_stage ledger_stage_from_string(const char *s)
-{
-        return (enum ledger_stage)find_name(stage_names, _LEDGER_STAGE_MAX, s);
-}
-
-const char *taken_kind_to_string(enum taken_kind kind)
-{
-        return kind >= 0 && kind < _TAKEN_MAX ? kind_names[kind] : NULL;
-}
-
-enum taken_kind taken_kind_from_string(const char *s)
-{
-        return (enum taken_kind)find_name(kind_names, _TAKEN_MAX, s);
-}
+DEFINE_TABLE(taken_kind, enum taken_kind, kind_names)
 
 int ledger_new(const char *directory, unsigned kernel, const char *digest, struct ledger **ret)
 {

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -18,6 +17,7 @@
 #include "log.h"
 #include "macros.h"
 #include "memview.h"
+#include "thread.h"
 
 /* Below journald's own limit for a service (10000 lines in 30 s), which would silence mpartd itself. */
 #define BURST 2000.0
@@ -156,17 +156,6 @@ static void relay_free(struct log_relay *r)
         free(r);
 }
 
-/* Signals are the event loop's. */
-static int start_thread(struct log_relay *r)
-{
-        sigset_t all, old;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &old);
-        int result = pthread_create(&r->thread, NULL, run, r);
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-        return -result;
-}
-
 int log_relay_start(const struct physmem *mem, const struct mpart_plan_kernel *kernel, const char *directory,
                 uint64_t boot_timestamp, struct log_relay **ret)
 {
@@ -188,7 +177,7 @@ int log_relay_start(const struct physmem *mem, const struct mpart_plan_kernel *k
                 result = -ENOMEM;
         }
         if (result == 0)
-                result = start_thread(r);
+                result = thread_start(&r->thread, run, r);
         if (result < 0) {
                 relay_free(r);
                 return result;

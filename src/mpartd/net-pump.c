@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -14,6 +13,7 @@
 #include "macros.h"
 #include "net-pump.h"
 #include "shared-region.h"
+#include "thread.h"
 
 #define REPUBLISH_NS UINT64_C(1000000000)
 
@@ -100,17 +100,6 @@ static void *run(void *data)
         }
 }
 
-/* Signals are the event loop's. */
-static int start_thread(struct net_pump *p)
-{
-        sigset_t all, old;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &old);
-        int r = pthread_create(&p->thread, NULL, run, p);
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-        return -r;
-}
-
 int net_pump_new(struct net_pump **ret)
 {
         struct net_pump *p = calloc(1, sizeof(*p));
@@ -118,7 +107,7 @@ int net_pump_new(struct net_pump **ret)
                 return -ENOMEM;
         pthread_mutex_init(&p->lock, NULL);
         p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        int r = p->wake < 0 ? -errno : start_thread(p);
+        int r = p->wake < 0 ? -errno : thread_start(&p->thread, run, p);
         if (r < 0) {
                 close_fd(&p->wake);
                 pthread_mutex_destroy(&p->lock);

@@ -146,6 +146,8 @@ static bool hear_pty(struct talk *t, bool typed)
 bool talk_console_serve(struct talk *t, uint64_t now)
 {
         bool moved = take_output(t, now);
+        if (!t->ready)
+                return moved;
         for (size_t i = 0; i < ARRAY_SIZE(t->clients); i++)
                 if (t->clients[i].fd >= 0)
                         moved |= hear_client(t, &t->clients[i]);

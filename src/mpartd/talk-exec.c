@@ -162,11 +162,15 @@ static bool serve_output(struct talk *t, struct talk_job *j, int s)
 
 static void obey(struct talk *t, struct talk_job *j, const char *text)
 {
-        unsigned a, b;
-        if (sscanf(text, "signal %u", &a) == 1)
-                talk_send(t, MPART_DOWN_SIGNAL, j->id, a, NULL, 0);
-        else if (sscanf(text, "size %u %u", &a, &b) == 2)
-                talk_send(t, MPART_DOWN_SIZE, j->id, (b & 0xffff) << 16 | (a & 0xffff), NULL, 0);
+        const char *p;
+        char *end;
+        if ((p = startswith(text, "signal ")))
+                talk_send(t, MPART_DOWN_SIGNAL, j->id, (uint32_t)strtoul(p, NULL, 10), NULL, 0);
+        else if ((p = startswith(text, "size "))) {
+                unsigned long rows = strtoul(p, &end, 10), columns = strtoul(end, NULL, 10);
+                talk_send(t, MPART_DOWN_SIZE, j->id, (uint32_t)((columns & 0xffff) << 16 | (rows & 0xffff)),
+                                NULL, 0);
+        }
 }
 
 static bool serve_control(struct talk *t, struct talk_job *j)
@@ -210,9 +214,12 @@ static bool serve_job(struct talk *t, struct talk_job *j)
 bool talk_exec_serve(struct talk *t)
 {
         bool moved = take_records(t);
-        for (size_t i = 0; i < ARRAY_SIZE(t->jobs); i++)
-                if (t->jobs[i].id != 0)
-                        moved |= serve_job(t, &t->jobs[i]);
+        for (size_t i = 0; i < ARRAY_SIZE(t->jobs); i++) {
+                struct talk_job *j = &t->jobs[i];
+                bool due = moved || t->ready || j->has_exited || (j->control < 0 && !j->close_told);
+                if (j->id != 0 && due)
+                        moved |= serve_job(t, j);
+        }
         return moved;
 }
 
@@ -225,7 +232,7 @@ void talk_exec_add_fds(struct talk *t)
                         continue;
                 talk_add_fd(t, j->in, room && j->credit > 0 ? POLLIN : 0);
                 for (int s = 0; s < 2; s++)
-                        talk_add_fd(t, j->out[s], j->output[s].size > 0 ? POLLOUT : 0);
+                        talk_add_fd(t, j->out[s], room && j->output[s].size > 0 ? POLLOUT : 0);
                 talk_add_fd(t, j->control, POLLIN);
         }
 }
@@ -245,7 +252,7 @@ static size_t add_words(uint8_t *to, size_t at, size_t room, char *const *words,
 /* The record behind struct mpart_control, in t->record; its size, or SIZE_MAX. */
 static size_t build_request(struct talk *t, const struct talk_exec *x)
 {
-        char *const directory[] = { (char *)(uintptr_t)(x->directory ? x->directory : ""), NULL };
+        char *const directory[] = { (char *)(x->directory ? x->directory : ""), NULL };
         struct mpart_exec head = { .rows = (uint16_t)x->rows, .columns = (uint16_t)x->columns };
         size_t room = ring_record_max(&t->control_down) - sizeof(struct mpart_control);
         uint32_t one;

@@ -58,6 +58,7 @@ struct talk {
         struct talk_job jobs[MPART_EXEC_JOBS];
         uint32_t last_job;
 
+        bool ready; /* descriptors may have something: else a turn looks at the rings alone */
         struct pollfd fds[TALK_FDS_MAX];
         nfds_t n_fds;
         uint8_t record[0x10000];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <signal.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -8,6 +8,7 @@
 #include "macros.h"
 #include "region.h"
 #include "talk-internal.h"
+#include "thread.h"
 
 #define BEAT_NS UINT64_C(500000000)
 
@@ -59,7 +60,7 @@ void talk_wake(struct talk *t)
 int talk_send(struct talk *t, uint32_t type, uint32_t job, uint32_t value, const void *data, size_t n)
 {
         struct mpart_control control = { job, value };
-        const struct iovec parts[] = { { &control, sizeof(control) }, { (void *)(uintptr_t)data, n } };
+        const struct iovec parts[] = { { &control, sizeof(control) }, { (void *)data, n } };
         return ring_putv(&t->control_down, type, parts, 2);
 }
 
@@ -124,11 +125,13 @@ static void *run(void *argument)
 {
         struct talk *t = argument;
         struct backoff pace = { 0 };
+        bool ready = true;
         for (;;) {
                 pthread_mutex_lock(&t->lock);
                 if (t->ends)
                         break;
                 uint64_t now = monotonic_ns();
+                t->ready = ready;
                 beat(t, now);
                 look_at_agent(t, now);
                 bool moved = talk_console_serve(t, now);
@@ -141,7 +144,8 @@ static void *run(void *argument)
 
                 uint64_t sleep = backoff_next(&pace, moved, now);
                 struct timespec timeout = { .tv_nsec = (long)sleep };
-                if (sleep > 0 && ppoll(t->fds, t->n_fds, &timeout, NULL) > 0) {
+                ready = sleep == 0 || ppoll(t->fds, t->n_fds, &timeout, NULL) > 0;
+                if (sleep > 0 && ready) {
                         drain_fd(t->wake);
                         pace.last_busy = monotonic_ns();
                 }
@@ -214,17 +218,6 @@ static void attach(struct talk *t, struct ring *ring, enum mpart_shared_ring whi
         ring_attach(ring, base + p.control, base + p.data, p.size, side);
 }
 
-/* Signals are the event loop's: the thread takes none. */
-static int start_thread(struct talk *t)
-{
-        sigset_t all, old;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &old);
-        int r = pthread_create(&t->thread, NULL, run, t);
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-        return -r;
-}
-
 int talk_start(struct talk *t, void *region, unsigned tsc_khz, struct mpart_error *e)
 {
         const struct mpart_shared_header *h = region;
@@ -247,7 +240,11 @@ int talk_start(struct talk *t, void *region, unsigned tsc_khz, struct mpart_erro
         attach(t, &t->control_up, MPART_RING_CONTROL_UP, RING_CONSUMER);
         attach(t, &t->control_down, MPART_RING_CONTROL_DOWN, RING_PRODUCER);
         talk_console_begin(t);
-        int r = start_thread(t);
+        int r = thread_start(&t->thread, run, t);
+        char name[16];
+        snprintf(name, sizeof(name), "talk-%u", t->kernel);
+        if (r == 0)
+                pthread_setname_np(t->thread, name);
         if (r < 0) {
                 t->header = NULL;
                 talk_console_end(t);

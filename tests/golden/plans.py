@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Plans of known machines, byte for byte: plans/NAME.machine (its first line names the policy) gives
-plans/NAME.json and plans/NAME.cfg, the drop-in for GRUB.
+"""Plans of known machines, byte for byte: plans/NAME.machine (its first line names the policy and its options) and,
+where there is one, the request plans/NAME.request give plans/NAME.json, plans/NAME.why, the explanation, and
+plans/NAME.cfg, the drop-in for GRUB.
 
-usage: plans.py PLAN-TOOL SCHEMA [--regenerate]
+usage: plans.py PLAN-TOOL SCHEMA REQUEST-SCHEMA [--regenerate]
 """
 import difflib
 import json
@@ -11,8 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-tool, schema = sys.argv[1], json.loads(Path(sys.argv[2]).read_text())
-regenerate = "--regenerate" in sys.argv[3:]
+tool, schema, request_schema = sys.argv[1], *(json.loads(Path(p).read_text()) for p in sys.argv[2:4])
+regenerate = "--regenerate" in sys.argv[4:]
 directory = Path(__file__).parent / "plans"
 
 
@@ -29,7 +30,7 @@ def differs(path, text):
     return wanted != text
 
 
-def validate(document):
+def validate(document, schema):
     try:
         import jsonschema
     except ImportError:
@@ -42,11 +43,16 @@ def validate(document):
 failed = 0
 machines = sorted(directory.glob("*.machine"))
 for path in machines:
-    machine = path.read_text()
-    kind = machine.split("\n")[0].removeprefix("# ")
-    plan = output("plan", kind, "0", text=machine)
+    text = path.read_text()
+    kind, *words = text.split("\n")[0].removeprefix("# ").split()
+    request = path.with_suffix(".request")
+    if request.exists():
+        validate(json.loads(request.read_text()), request_schema)
+        text += f"\n---\n{request.read_text()}"
+    plan = output("plan", kind, "0", *words, text=text)
     failed += differs(path.with_suffix(".json"), plan)
-    failed += differs(path.with_suffix(".cfg"), output("dropin", kind, text=machine))
-    validate(json.loads(plan))
+    failed += differs(path.with_suffix(".why"), output("explain", kind, "0", *words, text=text))
+    failed += differs(path.with_suffix(".cfg"), output("dropin", kind, *words, text=text))
+    validate(json.loads(plan), schema)
 print(f"{len(machines)} machines, {failed} files differ")
 sys.exit(failed > 0 or not machines)

@@ -108,17 +108,39 @@ static bool add_distances(struct builder *b, char *rest)
         return true;
 }
 
-static bool add_pci(struct builder *b, const char *rest)
+/* "node N", "group N", "behind ADDRESS" behind a function. */
+static bool read_pci_words(char *rest, struct mpart_pci_function *f)
+{
+        for (char *key; (key = strsep(&rest, " "));) {
+                const char *value = strsep(&rest, " ");
+                if (!value)
+                        return false;
+                if (streq(key, "node"))
+                        f->node = atoi(value);
+                else if (streq(key, "group"))
+                        f->iommu_group = atoi(value);
+                else if (streq(key, "behind"))
+                        snprintf(f->parent, sizeof(f->parent), "%s", value);
+                else
+                        return false;
+        }
+        return true;
+}
+
+static bool add_pci(struct builder *b, char *rest)
 {
         struct mpart_pci_function f = { .node = -1, .iommu_group = -1 };
         unsigned vendor, device;
-        if (sscanf(rest, "%15s %x:%x %x", f.address, &vendor, &device, &f.class_code) != 4 ||
+        int end = 0;
+        if (sscanf(rest, "%15s %x:%x %x%n", f.address, &vendor, &device, &f.class_code, &end) != 4 ||
                         sscanf(f.address, "%x:%x:%x.%x", &f.domain, &f.bus, &f.slot, &f.function) != 4 ||
                         grow_array(&b->m->pci, &b->pci_capacity, b->m->n_pci + 1, sizeof(f)) < 0)
                 return false;
         f.vendor = (uint16_t)vendor;
         f.device = (uint16_t)device;
         f.is_bridge = f.class_code >> 16 == 6;
+        if (rest[end] && !read_pci_words(rest + end + 1, &f))
+                return false;
         b->m->pci[b->m->n_pci++] = f;
         return true;
 }

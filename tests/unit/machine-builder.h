@@ -6,7 +6,7 @@
  *     core LIST                  CPUs that are one core; else each is its own
  *     homeless LIST              CPUs that no node claims
  *     offline LIST
- *     pci ADDRESS VENDOR:DEVICE CLASS             hex, class of six digits
+ *     pci ADDRESS VENDOR:DEVICE CLASS [node N] [group N] [behind ADDRESS]     hex, class of six digits
  *     unclaimed RANGE,...        RAM of no node
  *     withheld RANGE,...  crash RANGE,...  ours RANGE,...
  *     uarts LIST    consoles LIST    apic xapic|x2apic

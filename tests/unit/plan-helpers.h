@@ -44,6 +44,19 @@ static inline struct mpart_plan *make_plan(const struct mpart_machine *m, const 
         return plan;
 }
 
+/* The policy does not fit the machine, and the text says so. */
+static inline void assert_plan_refused(
+                const struct mpart_machine *m, const struct mpart_policy *policy, int code, const char *text)
+{
+        struct mpart_plan *plan = NULL;
+        struct mpart_error e = MPART_ERROR_INIT;
+        assert_int_equal(mpart_plan_make(m, policy, &plan, &e), code);
+        assert_null(plan);
+        assert_int_equal(e.code, code);
+        if (!strstr(e.text, text))
+                fail_msg("\"%s\" does not say \"%s\"", e.text, text);
+}
+
 static inline struct mpart_plan *make_plan_of_kind(
                 const struct mpart_machine *m, enum mpart_policy_kind kind)
 {

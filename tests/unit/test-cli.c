@@ -44,6 +44,14 @@ static void test_options(void **state)
         assert_string_equal(c.value[OPTION_ROOT], "/r");
         assert_int_equal(c.n_operands, 0);
 
+        /* One letter, two options. */
+        assert_int_equal(parse("log -n 5 -f 3", buffer, words, &c, NULL), 0);
+        assert_string_equal(c.value[OPTION_LINES], "5");
+        assert_false(option_given(&c, OPTION_DRY_RUN));
+        assert_int_equal(parse("apply -n", buffer, words, &c, NULL), 0);
+        assert_true(option_given(&c, OPTION_DRY_RUN));
+        assert_false(option_given(&c, OPTION_LINES));
+
         assert_int_equal(parse("boot kernel 3 --no-wait", buffer, words, &c, NULL), 0);
         assert_true(option_given(&c, OPTION_NO_WAIT));
         assert_int_equal(c.n_operands, 2);

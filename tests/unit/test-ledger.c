@@ -80,8 +80,7 @@ static void test_what_was_taken_is_read_back(void **state)
         assert_string_equal(b->options.image, "/boot/vmlinuz");
         assert_null(b->options.initrd);
         assert_int_equal(b->options.on[END_CRASH], ACTION_RESTART);
-        assert_int_equal(b->options.on[END_REBOOT], ACTION_RESTART);
-        assert_int_equal(b->options.on[END_HANG], ACTION_STOP);
+        assert_int_equal(b->options.on[END_REBOOT], ACTION_DEFAULT);
         assert_int_equal(b->options.limit_burst, 7);
 
         assert_int_equal(ledger_remove_file(b), 0);
@@ -104,6 +103,16 @@ static void test_options(void **state)
         assert_string_equal(o.cmdline, "debug");
         boot_options_free(&o);
         assert_null(o.cmdline);
+
+        boot_options_decide(&o, MPART_RESTART_NEVER);
+        assert_int_equal(o.on[END_REBOOT], ACTION_RESTART);
+        assert_int_equal(o.on[END_CRASH], ACTION_STOP);
+        boot_options_init(&o);
+        o.on[END_HANG] = ACTION_PRESERVE;
+        boot_options_decide(&o, MPART_RESTART_ON_FAILURE);
+        assert_int_equal(o.on[END_CRASH], ACTION_RESTART);
+        assert_int_equal(o.on[END_HANG], ACTION_PRESERVE);
+        assert_int_equal(o.on[END_POWER_OFF], ACTION_STOP);
 }
 
 static void test_nothing_counts_as_taken_that_is_not_on_disk(void **state)

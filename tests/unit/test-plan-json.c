@@ -11,7 +11,8 @@
 static char *document(enum mpart_policy_kind kind)
 {
         _cleanup_machine_ struct mpart_machine *m = build(MACHINE);
-        _cleanup_plan_ struct mpart_plan *plan = make_plan_of_kind(m, kind);
+        struct mpart_policy policy = { .kind = kind, .count = 2, .nodes_per_kernel = 1 };
+        _cleanup_plan_ struct mpart_plan *plan = make_plan(m, &policy);
         char *text = NULL;
         assert_int_equal(mpart_plan_to_json(plan, &text), 0);
         return text;
@@ -20,7 +21,7 @@ static char *document(enum mpart_policy_kind kind)
 static void test_round_trip(void **state)
 {
         (void)state;
-        for (int kind = 0; kind < _MPART_POLICY_MAX; kind++) {
+        for (int kind = 0; kind < MPART_POLICY_REQUEST; kind++) { /* that one: test-request.c */
                 _cleanup_free_ char *text = document((enum mpart_policy_kind)kind), *again = NULL;
                 _cleanup_plan_ struct mpart_plan *plan = NULL;
                 struct mpart_error e = MPART_ERROR_INIT;

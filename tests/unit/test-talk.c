@@ -110,7 +110,7 @@ static uint32_t agent_hears(
 static void agent_sends(struct stage *s, uint32_t type, uint32_t job, uint32_t value, const char *text)
 {
         struct mpart_control c = { job, value };
-        const struct iovec parts[] = { { &c, sizeof(c) }, { (char *)(uintptr_t)text, strlen(text) } };
+        const struct iovec parts[] = { { &c, sizeof(c) }, { (char *)text, strlen(text) } };
         while (ring_putv(&s->control_up, type, parts, 2) == -EAGAIN)
                 usleep(1000);
 }

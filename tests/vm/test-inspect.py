@@ -43,7 +43,7 @@ def prepare(vm):
 @road.step
 def log(vm):
     """The log of a running kernel, whole, its end, and as JSON."""
-    vm.check(f"{BOOT} --cmdline guest_panic_at=40", 120)
+    vm.check(f"{BOOT} --cmdline guest_panic_at=60", 120)
     vm.wait_console(3, "mpart-guest: ready=1", 90)
     vm.resources = resources(vm)
     text = vm.check("mpartctl log 3")
@@ -71,7 +71,7 @@ def panic(vm):
     """A follower reads the last words of a kernel that dies, at once."""
     vm.check("mpartctl log -f -n 1 3 >/tmp/followed 2>/tmp/follow.err & echo $! >/tmp/follower")
     vm.wait_console(3, END.replace("[", r"\["), 90)
-    vm.check(f"for i in 1 2 3 4 5; do sleep 1; grep -q -- '{END}' /tmp/followed && exit 0; done; exit 1", 30)
+    vm.check(f"for i in 1 2 3 4 5; do sleep 1; grep -qF -- '{END}' /tmp/followed && exit 0; done; exit 1", 30)
     contains(vm.check("cat /tmp/followed"), PANIC)
     contains(vm.check("mpartctl log 3"), PANIC)
 
