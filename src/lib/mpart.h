@@ -6,6 +6,10 @@
 
 #include "boot.h"
 #include "cmdline.h"
+#include "initrd.h"
+#include "kmem.h"
 #include "machine.h"
 #include "plan.h"
 #include "request.h"
+#include "shm.h"
+#include "vmcore.h"

@@ -8,8 +8,8 @@
  * documents of a line each; prints "ok" or "CODE TEXT" per document
  *
  * WORDs are options of the policy: count=N, nodes=N, primary-cpus=LIST, primary-memory=SIZE,
- * low-window=ADDRESS, dialect=NAME, image=SIZE, ramdisk=SIZE. For the kind "request" a line "---" and the request follow
- * the machine.
+ * low-window=ADDRESS, dialect=NAME, image=SIZE, ramdisk=SIZE. For the kind "request" a line "---" and the
+ * request follow the machine.
  *
  * Exit status 1: refused, with "CODE TEXT" on standard output; 2: wrong use. */
 #include <errno.h>
