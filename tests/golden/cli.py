@@ -253,7 +253,7 @@ class Corpus(Case):
                                       text=True, stdin=subprocess.DEVNULL)
                 if done.returncode:
                     self.assert_one_sentence(done.stderr)
-                    continue
+                    break
                 planned += 1
                 unowned = re.search(r"without an owner: ([0-9.]+) %", done.stdout).group(1)
                 self.assertLessEqual(float(unowned), 0.5, (archive.name, policy))
