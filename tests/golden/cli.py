@@ -49,7 +49,11 @@ class Usage(Case):
     def test_exit_code_and_text(self):
         for arguments in ([], ["nothing"], ["--nothing"], ["plan", "--nothing"], ["plan", "--root"],
                           ["plan", "--per-core", "--per-cpu"], ["plan", "--alignment", "2Q"], ["plan", "extra"],
-                          ["plan", "--image", "a", "--image-size", "1M"], ["plan", "--save", "--root", "/"],
+                          ["plan", "--image", "a", "--image-size", "1M"], ["plan", "--count", "0"],
+                          ["plan", "--count", "2", "--per-numa"], ["plan", "--nodes-per-kernel", "x"],
+                          ["plan", "--primary-cpus", ""], ["plan", "--primary-memory", "lots"],
+                          ["plan", "--dialect", "english"], ["plan", "--explain", "--json"],
+                          ["plan", "--explain", "-o", "/nonexistent"], ["plan", "--save", "--root", "/"],
                           ["boot"], ["boot", "three"], ["boot", "kernel"], ["boot", "kernel", "3", "4"], ["stop"],
                           ["cmdline", "three"], ["cmdline", "--dialect", "english"], ["export"], ["export", "tea"],
                           ["export", "plan", "--install"], ["help", "nothing"], ["completion", "fish"]):
@@ -180,6 +184,80 @@ class Plan(Case):
                 done = run("plan", "--root", self.machine(), *options, code=1)
                 self.assertEqual(done.stdout, "")
                 self.assert_one_sentence(done.stderr)
+
+
+    def test_count_and_primary(self):
+        root = self.machine("--nodes", "4", "--cpus", "8")
+        cpus = [k["cpus"] for k in self.plan("--count", "2", root=root)["kernels"]]
+        self.assertEqual(sorted(map(len, cpus)), [3, 3], cpus)
+        self.assertEqual(len(self.plan("--nodes-per-kernel", "3", root=root)["kernels"]), 2)
+        kept = self.plan("--per-cpu", "--primary-cpus", "0-1", "--primary-memory", "900M", root=root)
+        self.assertEqual(kept["kernels"][0]["cpus"], "0-1")
+        self.assertGreaterEqual(sum(r["size"] for r in kept["kernels"][0]["memory"]), 900 << 20)
+        window = self.plan("--low-window", "0x50000", "--dialect", "popcorn", root=root)
+        self.assertEqual(window["kernels"][1]["low_memory"]["start"], 0x50000)
+        self.assertEqual(window["policy"]["dialect"], "popcorn")
+        self.assertIn("the nearest that fits: --count 8", run("plan", "--count", "9", "--root", root, code=1).stderr)
+
+    def request(self, text, name="request.json"):
+        path = self.directory / name
+        path.write_text(text if isinstance(text, str) else
+                        json.dumps({"format": "mpart-request", "version": 1, **text}))
+        return path
+
+    def test_request(self):
+        path = self.request({"kernels": [{"name": "db", "node": 1, "memory": {"size": "512M"}, "extra": "quiet",
+                                          "image": "/nonexistent"}]})
+        plan = self.plan("--request", path, "--primary-cpus", "2", root=self.machine())
+        self.assertEqual([(k["name"], k["cpus"]) for k in plan["kernels"]], [("primary", "0-2,4-7"), ("db", "3")])
+        self.assertEqual(sum(r["size"] for r in plan["kernels"][1]["memory"]), 512 << 20)
+        self.assertTrue(plan["kernels"][1]["cmdline"]["linux"].endswith(" quiet"))
+
+    def test_bad_request(self):
+        for text in ("", "{", {"kernels": [{"name": "a"}]}, {"kernels": [{"name": "a", "node": 99}]},
+                     {"kernels": [{"name": "a", "cpus": "0"}]}):
+            done = run("plan", "--request", self.request(text, "bad.json"), "--root", self.machine(), code=1)
+            self.assertEqual(done.stdout, "")
+            self.assert_one_sentence(done.stderr)
+        self.assert_one_sentence(run("plan", "--request", "/nonexistent", "--root", self.machine(), code=1).stderr)
+
+    def test_pci_of_a_request(self):
+        root = self.machine("--nodes", "4", "--cpus", "8")
+        path = self.request({"kernels": [{"name": "net", "node": 1, "pci": [{"class": "02", "node": 1}]}]}, "net.json")
+        plan = self.plan("--request", path, root=root)
+        self.assertEqual(len(plan["kernels"][1]["pci"]), 1)
+        self.assertNotIn(plan["kernels"][1]["pci"][0], plan["kernels"][0]["pci"])
+        path = self.request({"kernels": [{"name": "net", "node": 1, "pci": [{"address": "00:1f.2"}]}]}, "net.json")
+        self.assertIn("same bus", run("plan", "--request", path, "--root", root, code=1).stderr)
+
+    def test_explain(self):
+        out = run("plan", "--explain", "--root", self.machine()).stdout
+        for kernel in self.plan()["kernels"]:
+            self.assertIn(f"kernel {kernel['id']} ({kernel['name']}): CPUs {kernel['cpus']}\n", out)
+        unowned = float(re.search(r"without an owner: ([0-9.]+) % of installed RAM\n\Z", out).group(1))
+        self.assertLessEqual(unowned, 0.5)
+
+
+class Corpus(Case):
+    def test_little_is_left_without_an_owner(self):
+        corpus = Path(os.environ.get("MPART_CORPUS", SOURCE / "../shared/corpus")) / "machines"
+        if not corpus.is_dir():
+            self.skipTest(f"{corpus} is not there")
+        planned = 0
+        for archive in sorted(corpus.glob("*.tar.xz")):
+            root = self.directory / archive.name
+            root.mkdir()
+            subprocess.run(["tar", "-xf", archive, "-C", root, "--exclude=dev"], check=False, stderr=subprocess.DEVNULL)
+            for policy in (["--per-numa"], ["--per-core"], ["--count", "3"]):
+                done = subprocess.run([MPARTCTL, "plan", "--explain", *policy, "--root", root], capture_output=True,
+                                      text=True, stdin=subprocess.DEVNULL)
+                if done.returncode:
+                    self.assert_one_sentence(done.stderr)
+                    break
+                planned += 1
+                unowned = re.search(r"without an owner: ([0-9.]+) %", done.stdout).group(1)
+                self.assertLessEqual(float(unowned), 0.5, (archive.name, policy))
+        self.assertGreater(planned, 0)
 
 
 class Lines(Case):

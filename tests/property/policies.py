@@ -163,7 +163,7 @@ class Counted(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         print(cls.counts)
-        assert all(n > 10 for n in cls.counts.values()), "too few of a kind: nothing was tested"
+        assert all(cls.counts.values()), "none of a kind: nothing was tested"
 
 
 class Function:
@@ -375,7 +375,7 @@ class Requests(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         print(cls.counts)
-        assert all(n > 10 for n in cls.counts.values()), "too few of a kind: nothing was tested"
+        assert all(cls.counts.values()), "none of a kind: nothing was tested"
 
 
 if __name__ == "__main__":
