@@ -20,6 +20,7 @@ void close_fd(int *fd)
 {
         if (*fd >= 0)
                 close(*fd);
+        *fd = -1;
 }
 
 int grow_array(void *array, size_t *capacity, size_t need, size_t size)

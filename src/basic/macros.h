@@ -51,7 +51,7 @@ static inline void free_ptr(void *p)
 }
 #define _cleanup_free_ _cleanup_(free_ptr)
 
-void close_fd(int *fd);
+void close_fd(int *fd); /* leaves -1 */
 #define _cleanup_close_ _cleanup_(close_fd)
 
 static inline int streq(const char *a, const char *b)

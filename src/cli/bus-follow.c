@@ -81,8 +81,7 @@ int bus_follow_wait(struct sd_bus *bus, struct bus_follow *f, struct mpart_error
 {
         while (!f->done(f->data)) {
                 if (f->lost)
-                        return mpart_error_set(
-                                        e, -ECONNRESET, "mpartd ended while its kernels were booting");
+                        return mpart_error_set(e, -ECONNRESET, "mpartd has ended");
                 int r = sd_bus_process(bus, NULL);
                 if (r == 0)
                         r = sd_bus_wait(bus, UINT64_MAX);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <systemd/sd-bus.h>
-
-#include "bus.h"
+#include "bus-internal.h"
 #include "macros.h"
 
 #define NAME BUS_NAME
@@ -10,9 +8,6 @@
 #define KERNEL BUS_KERNEL_INTERFACE
 /* Loading images, taking CPUs down and up again: longer than the bus's own 25 seconds on a large machine. */
 #define SLOW_CALL_USEC (UINT64_C(300) * 1000000)
-
-#define _cleanup_message_ _cleanup_(sd_bus_message_unrefp)
-#define _cleanup_error_ _cleanup_(sd_bus_error_free)
 
 int bus_open(struct sd_bus **ret, struct mpart_error *e)
 {
@@ -28,21 +23,22 @@ void bus_closep(struct sd_bus **bus)
         sd_bus_flush_close_unref(*bus);
 }
 
-/* The daemon's sentence, or what stands in for it where there is no daemon to speak. */
-static int failed(int r, const sd_bus_error *error, struct mpart_error *e)
+int bus_failed(int r, const sd_bus_error *error, struct mpart_error *e)
 {
         if (sd_bus_error_has_names(error, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
                 return mpart_error_set(e, BUS_NO_DAEMON, "mpartd does not run and cannot be started: %s",
                                 error->message);
         if (sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED))
-                return mpart_error_set(e, -EACCES, "mpartd refuses: %s (only root may change partitions)",
+                return mpart_error_set(e, -EACCES,
+                                "mpartd refuses: %s (only root may change partitions, or look into their "
+                                "memory)",
                                 error->message);
         if (sd_bus_error_is_set(error) && error->message && *error->message)
                 return mpart_error_set(e, r == BUS_NO_DAEMON ? -EIO : r, "%s", error->message);
         return mpart_error_set(e, r, "talk with mpartd failed: %s", strerror(-r));
 }
 
-static int misread(int r, struct mpart_error *e)
+int bus_misread(int r, struct mpart_error *e)
 {
         return mpart_error_set(e, r, "a message to or from mpartd cannot be made out: %s", strerror(-r));
 }
@@ -53,11 +49,11 @@ int bus_get_plan(struct sd_bus *bus, char **ret, struct mpart_error *e)
         _cleanup_message_ sd_bus_message *reply = NULL;
         int r = sd_bus_call_method(bus, NAME, MANAGER_PATH, MANAGER, "GetPlan", &error, &reply, NULL);
         if (r < 0)
-                return failed(r, &error, e);
+                return bus_failed(r, &error, e);
         const char *text;
         r = sd_bus_message_read(reply, "s", &text);
         if (r < 0)
-                return misread(r, e);
+                return bus_misread(r, e);
         char *copy = strdup(text);
         if (!copy)
                 return -ENOMEM;
@@ -80,7 +76,7 @@ static int slow_call(
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         sd_bus_message_set_allow_interactive_authorization(call, true);
         int r = sd_bus_call(bus, call, SLOW_CALL_USEC, &error, ret_reply);
-        return r < 0 ? failed(r, &error, e) : 0;
+        return r < 0 ? bus_failed(r, &error, e) : 0;
 }
 
 int bus_set_plan(struct sd_bus *bus, const char *plan, struct mpart_error *e)
@@ -90,7 +86,7 @@ int bus_set_plan(struct sd_bus *bus, const char *plan, struct mpart_error *e)
         if (r < 0)
                 return r;
         r = sd_bus_message_append(call, "s", plan);
-        return r < 0 ? misread(r, e) : slow_call(bus, call, NULL, e);
+        return r < 0 ? bus_misread(r, e) : slow_call(bus, call, NULL, e);
 }
 
 int bus_stop(struct sd_bus *bus, unsigned id, struct mpart_error *e)
@@ -100,19 +96,23 @@ int bus_stop(struct sd_bus *bus, unsigned id, struct mpart_error *e)
         if (r < 0)
                 return r;
         r = sd_bus_message_append(call, "u", (uint32_t)id);
-        return r < 0 ? misread(r, e) : slow_call(bus, call, NULL, e);
+        return r < 0 ? bus_misread(r, e) : slow_call(bus, call, NULL, e);
 }
 
 static int append_options(sd_bus_message *call, const struct bus_boot_options *o)
 {
         const struct {
                 const char *name, *value;
-        } options[] = { { "image", o->image }, { "initrd", o->initrd }, { "cmdline", o->cmdline } };
+        } options[] = { { "image", o->image }, { "initrd", o->initrd }, { "cmdline", o->cmdline },
+                { "on-crash", o->on_crash }, { "on-hang", o->on_hang }, { "on-reboot", o->on_reboot },
+                { "on-poweroff", o->on_poweroff } };
 
         int r = sd_bus_message_open_container(call, 'a', "{sv}");
         for (size_t i = 0; i < ARRAY_SIZE(options) && r >= 0; i++)
                 if (options[i].value)
                         r = sd_bus_message_append(call, "{sv}", options[i].name, "s", options[i].value);
+        if (r >= 0 && o->no_dump)
+                r = sd_bus_message_append(call, "{sv}", "dump", "b", 0);
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
@@ -125,7 +125,7 @@ int bus_boot(struct sd_bus *bus, unsigned id, const struct bus_boot_options *o, 
         r = sd_bus_message_append(call, "u", (uint32_t)id);
         if (r >= 0)
                 r = append_options(call, o);
-        return r < 0 ? misread(r, e) : slow_call(bus, call, NULL, e);
+        return r < 0 ? bus_misread(r, e) : slow_call(bus, call, NULL, e);
 }
 
 int bus_boot_all(struct sd_bus *bus, const struct bus_boot_options *o, unsigned **ret, size_t *ret_n,
@@ -137,7 +137,7 @@ int bus_boot_all(struct sd_bus *bus, const struct bus_boot_options *o, unsigned 
                 return r;
         r = append_options(call, o);
         if (r < 0)
-                return misread(r, e);
+                return bus_misread(r, e);
         r = slow_call(bus, call, &reply, e);
         if (r < 0)
                 return r;
@@ -146,7 +146,7 @@ int bus_boot_all(struct sd_bus *bus, const struct bus_boot_options *o, unsigned 
         size_t size;
         r = sd_bus_message_read_array(reply, 'u', &ids, &size);
         if (r < 0)
-                return misread(r, e);
+                return bus_misread(r, e);
         unsigned *copy = malloc(size + 1);
         if (!copy)
                 return -ENOMEM;
@@ -208,7 +208,7 @@ static int read_timestamps(struct sd_bus *bus, struct bus_kernels *k, struct mpa
                 int r = sd_bus_get_property_trivial(bus, NAME, k->items[i].path, KERNEL, "BootTimestamp",
                                 &error, 't', &k->items[i].boot_timestamp);
                 if (r < 0)
-                        return failed(r, &error, e);
+                        return bus_failed(r, &error, e);
         }
         return 0;
 }
@@ -219,14 +219,14 @@ int bus_list_kernels(struct sd_bus *bus, struct bus_kernels *ret, struct mpart_e
         _cleanup_message_ sd_bus_message *reply = NULL;
         int r = sd_bus_call_method(bus, NAME, MANAGER_PATH, MANAGER, "ListKernels", &error, &reply, NULL);
         if (r < 0)
-                return failed(r, &error, e);
+                return bus_failed(r, &error, e);
 
         _cleanup_kernels_ struct bus_kernels kernels = { 0 };
         r = sd_bus_message_enter_container(reply, 'a', "(usssstso)");
         while (r >= 0 && (r = read_kernel(reply, &kernels)) > 0)
                 ;
         if (r < 0)
-                return misread(r, e);
+                return bus_misread(r, e);
         r = read_timestamps(bus, &kernels, e);
         if (r < 0)
                 return r;
@@ -262,18 +262,23 @@ int bus_kernel_details(struct sd_bus *bus, const struct bus_kernel *k, struct bu
                 struct mpart_error *e)
 {
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_message_ sd_bus_message *reply = NULL;
+        _cleanup_message_ sd_bus_message *reply = NULL, *times = NULL;
         _cleanup_details_ struct bus_details d = { 0 };
         int r = sd_bus_get_property_string(bus, NAME, k->path, KERNEL, "Cmdline", &error, &d.cmdline);
         if (r >= 0)
                 r = sd_bus_get_property_strv(bus, NAME, k->path, KERNEL, "Pci", &error, &d.pci);
         if (r >= 0)
                 r = sd_bus_get_property(bus, NAME, k->path, KERNEL, "Memory", &error, &reply, "a(ttu)");
+        if (r >= 0)
+                r = sd_bus_get_property(bus, NAME, k->path, KERNEL, "StageTimes", &error, &times, "(ttttt)");
         if (r < 0)
-                return failed(r, &error, e);
+                return bus_failed(r, &error, e);
         r = read_memory(reply, &d);
+        if (r >= 0)
+                r = sd_bus_message_read(times, "(ttttt)", &d.stage_us[0], &d.stage_us[1], &d.stage_us[2],
+                                &d.stage_us[3], &d.stage_us[4]);
         if (r < 0)
-                return misread(r, e);
+                return bus_misread(r, e);
         *ret = TAKE_STRUCT(d);
         return 0;
 }
@@ -306,7 +311,7 @@ int bus_manager_status(struct sd_bus *bus, struct bus_manager *ret, struct mpart
                 r = sd_bus_get_property_trivial(
                                 bus, NAME, MANAGER_PATH, MANAGER, "PlanInEffect", &error, 'b', &in_effect);
         if (r < 0)
-                return failed(r, &error, e);
+                return bus_failed(r, &error, e);
         m.in_effect = in_effect;
         *ret = TAKE_STRUCT(m);
         return 0;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,6 +47,7 @@ struct bus_memory {
         unsigned node;
 };
 struct bus_details {
+        uint64_t stage_us[5]; /* checks, CPUs, loading, waking, coming up; zeros: not known */
         char *cmdline;
         char **pci; /* addresses, behind the last one NULL */
         struct bus_memory *memory;
@@ -67,12 +69,47 @@ void bus_manager_free(struct bus_manager *m);
 struct bus_boot_options {
         const char *image, *initrd; /* absolute paths; NULL: the daemon's default */
         const char *cmdline;        /* words to append, or NULL */
+        const char *on_crash, *on_hang, *on_reboot,
+                        *on_poweroff; /* stop, restart, preserve; NULL: default */
+        bool no_dump;
 };
 int bus_boot(struct sd_bus *bus, unsigned id, const struct bus_boot_options *o, struct mpart_error *e);
 /* The ids whose boot was accepted; the caller frees *ret. */
 int bus_boot_all(struct sd_bus *bus, const struct bus_boot_options *o, unsigned **ret, size_t *ret_n,
                 struct mpart_error *e);
 int bus_stop(struct sd_bus *bus, unsigned id, struct mpart_error *e);
+
+struct bus_log_options {
+        bool follow, json;
+        uint64_t lines; /* 0: all */
+};
+/* The end of a pipe that the log comes out of. */
+int bus_open_log(struct sd_bus *bus, unsigned id, const struct bus_log_options *o, int *ret,
+                struct mpart_error *e);
+
+struct bus_dump_watch {
+        void (*progress)(void *data, uint64_t done, uint64_t total); /* bytes */
+        void *data;
+        const volatile sig_atomic_t *canceled; /* not 0: the dump is to end */
+};
+/* Returns when the dump is whole in `fd`, or has ended otherwise. */
+int bus_dump(struct sd_bus *bus, unsigned id, int fd, const struct bus_dump_watch *watch,
+                struct mpart_error *e);
+
+/* The stream of a kernel's console; what is sent is typed where it `writes`. The caller closes *ret_fd. */
+int bus_console(struct sd_bus *bus, unsigned id, bool writes, int *ret_fd, struct mpart_error *e);
+int bus_console_size(
+                struct sd_bus *bus, unsigned id, unsigned rows, unsigned columns, struct mpart_error *e);
+
+struct bus_exec {
+        char **words; /* ends in NULL */
+        bool tty;
+        unsigned rows, columns;
+};
+/* Standard input, output, error and control of the command (Exec in org.mpartd1.xml); the caller closes
+ * them. */
+int bus_exec(struct sd_bus *bus, unsigned id, const struct bus_exec *x, int ret_fds[static 4],
+                struct mpart_error *e);
 
 /* Changes of kernels' states, in order, as the daemon tells them. */
 struct bus_follow {

@@ -21,7 +21,7 @@ static int run(int argc, char **argv, struct mpart_error *e)
         const struct verb *verb = verb_find(name);
         if (!verb)
                 return usage_error(e, "%s is no verb of mpartctl", name);
-        struct invocation c;
+        _cleanup_(invocation_free) struct invocation c = { 0 };
         int r = options_parse(verb, argc - 1, argv + 1, &c, e);
         if (r != 0)
                 return r;
@@ -50,6 +50,8 @@ int main(int argc, char **argv)
                 r = flush_output(&e);
         if (r == 0)
                 return 0;
+        if (r >= CLI_EXIT_STATUS(0))
+                return r & 0xff;
 
         fflush(stdout);
         fprintf(stderr, "mpartctl: %s\n", *e.text ? e.text : strerror(r < 0 ? -r : EINVAL));

@@ -47,20 +47,47 @@ static void build_getopt_table(const struct verb *verb, struct getopt_table *ret
         *s = 0;
 }
 
-static enum option_id id_of_letter(int letter)
+/* One letter may stand for different options of different verbs. */
+static enum option_id id_of_letter(const struct verb *verb, int letter)
 {
         for (int id = 0; id < _OPTION_MAX; id++)
-                if (option_letter(id) == letter)
+                if (option_letter(id) == letter && verb_find_option(verb, id))
                         return id;
         return _OPTION_INVALID;
 }
 
 static int store_option(struct invocation *c, int found, struct mpart_error *e)
 {
-        enum option_id id = found >= LONG_BASE ? (enum option_id)(found - LONG_BASE) : id_of_letter(found);
-        if (c->value[id])
+        enum option_id id = found >= LONG_BASE ? (enum option_id)(found - LONG_BASE)
+                                               : id_of_letter(c->verb, found);
+        if (c->value[id] && !option_is_repeatable(id))
                 return usage_error(e, "--%s is given twice", option_name(id));
-        c->value[id] = optarg ? optarg : "";
+        const char *text = optarg ? optarg : "";
+        if (!c->value[id])
+                c->value[id] = text;
+        int r = grow_array(&c->values, &c->capacity, c->n_values + 1, sizeof(*c->values));
+        if (r < 0)
+                return mpart_error_set(e, r, "out of memory");
+        c->values[c->n_values++] = (struct option_value){ id, text };
+        return 0;
+}
+
+void invocation_free(struct invocation *c)
+{
+        free(c->values);
+        memset(c, 0, sizeof(*c));
+}
+
+int option_values(const struct invocation *c, enum option_id id, const char ***ret, size_t *ret_n)
+{
+        const char **values = calloc(c->n_values + 1, sizeof(*values));
+        if (!values)
+                return -ENOMEM;
+        *ret_n = 0;
+        for (size_t i = 0; i < c->n_values; i++)
+                if (c->values[i].id == id)
+                        values[(*ret_n)++] = c->values[i].text;
+        *ret = values;
         return 0;
 }
 
@@ -82,7 +109,7 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct invocat
         struct getopt_table table;
         build_getopt_table(verb, &table);
 
-        struct invocation c = { .verb = verb };
+        _cleanup_(invocation_free) struct invocation c = { .verb = verb };
         optind = 0; /* glibc: start anew */
         opterr = 0;
         for (int found; (found = getopt_long(argc, argv, table.letters, table.options, NULL)) != -1;) {
@@ -106,7 +133,7 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct invocat
         int r = check_operands(&c, e);
         if (r != 0)
                 return r;
-        *ret = c;
+        *ret = TAKE_STRUCT(c);
         return 0;
 }
 

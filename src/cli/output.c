@@ -4,6 +4,7 @@
 #include <libsmartcols.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "macros.h"
@@ -133,6 +134,16 @@ struct size_text size_text(uint64_t bytes)
         bool whole = (bytes & ((UINT64_C(1) << (10 * unit)) - 1)) == 0;
         snprintf(s.text, sizeof(s.text), whole ? "%.0f %s" : "%.2f %s", value, units[unit]);
         return s;
+}
+
+struct time_text time_text(uint64_t usec)
+{
+        struct time_text t = { "-" };
+        time_t seconds = (time_t)(usec / 1000000);
+        struct tm tm;
+        if (usec != 0 && localtime_r(&seconds, &tm))
+                strftime(t.text, sizeof(t.text), "%Y-%m-%d %H:%M:%S", &tm);
+        return t;
 }
 
 void print_notes(char *const *notes, size_t n)

@@ -46,6 +46,14 @@ struct size_text {
 /* "1.5 GiB"; exact sizes without a fraction. For people: machines read JSON. */
 struct size_text size_text(uint64_t bytes);
 
+struct time_text {
+        char text[32];
+};
+/* Local time of CLOCK_REALTIME microseconds, "-" for 0. */
+struct time_text time_text(uint64_t usec);
+
+#define NO_PLAN_TEXT "there is no saved plan: make one with \"mpartctl plan --save\""
+
 /* "note: <sentence>" to standard error, each. */
 void print_notes(char *const *notes, size_t n);
 /* A document and the newline it may lack. */

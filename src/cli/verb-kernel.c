@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "bus.h"
+#include "default-initrd.h"
 #include "macros.h"
 #include "options.h"
 #include "output.h"
@@ -126,6 +127,8 @@ int verb_boot(const struct invocation *c, struct mpart_error *e)
         int r = operand_kernel(c, &id, &all, e);
         if (r != 0)
                 return r;
+        if (option_given(c, OPTION_INITRD) && option_given(c, OPTION_NO_INITRD))
+                return usage_error(e, "boot: --initrd and --no-initrd exclude each other");
         _cleanup_free_ char *image = NULL, *initrd = NULL;
         r = option_path(c, OPTION_IMAGE, &image, e);
         if (r == 0)
@@ -137,10 +140,19 @@ int verb_boot(const struct invocation *c, struct mpart_error *e)
         struct bus_follow follow = { .changed = on_state, .done = all_settled, .data = &watch };
         _cleanup_bus_ struct sd_bus *bus = NULL;
         r = bus_open(&bus, e);
+        if (r == 0 && !initrd && !option_given(c, OPTION_NO_INITRD))
+                r = default_initrd(image, &initrd, e);
         if (r == 0)
                 r = bus_follow_start(bus, &follow, e);
         struct bus_boot_options options = {
-                .image = image, .initrd = initrd, .cmdline = c->value[OPTION_CMDLINE]
+                .image = image,
+                .initrd = initrd,
+                .cmdline = c->value[OPTION_CMDLINE],
+                .on_crash = c->value[OPTION_ON_CRASH],
+                .on_hang = c->value[OPTION_ON_HANG],
+                .on_reboot = c->value[OPTION_ON_REBOOT],
+                .on_poweroff = c->value[OPTION_ON_POWEROFF],
+                .no_dump = option_given(c, OPTION_NO_DUMP),
         };
         if (r == 0)
                 r = request_boot(bus, all, id, &options, &watch, e);

@@ -11,22 +11,6 @@
 #include "output.h"
 
 #define LIST_VERSION 1
-#define NO_PLAN_TEXT "there is no saved plan: make one with \"mpartctl plan --save\""
-
-struct time_text {
-        char text[32];
-};
-
-/* Local time, or "-" for a kernel that does not run. */
-static struct time_text time_text(uint64_t usec)
-{
-        struct time_text t = { "-" };
-        time_t seconds = (time_t)(usec / 1000000);
-        struct tm tm;
-        if (usec != 0 && localtime_r(&seconds, &tm))
-                strftime(t.text, sizeof(t.text), "%Y-%m-%d %H:%M:%S", &tm);
-        return t;
-}
 
 static const char *state_color(const char *state)
 {
@@ -114,82 +98,4 @@ int verb_list(const struct invocation *c, struct mpart_error *e)
                 return 0;
         }
         return print_list(&kernels, e);
-}
-
-static void print_field(const char *name, const char *value)
-{
-        printf("%12s: %s\n", name, value && *value ? value : "-");
-}
-
-static void print_kernel(const struct bus_kernel *k, const struct bus_details *d)
-{
-        printf("kernel %u (%s)\n", k->id, k->name);
-        print_field("State", k->state);
-        if (*k->reason)
-                print_field("Reason", k->reason);
-        print_field("Since", time_text(k->boot_timestamp).text);
-        print_field("Backend", k->backend);
-        print_field("CPUs", k->cpus);
-        print_field("Memory", size_text(k->memory).text);
-        for (size_t i = 0; i < d->n_memory; i++) {
-                _cleanup_free_ char *range = NULL;
-                text_add_range(&range, d->memory[i].start, d->memory[i].size);
-                printf("%14s%s on node %u (%s)\n", "", range ? range : "", d->memory[i].node,
-                                size_text(d->memory[i].size).text);
-        }
-        for (char **p = d->pci; p && *p; p++)
-                print_field("PCI", *p);
-        print_field("Command line", d->cmdline);
-}
-
-static int status_of_kernel(struct sd_bus *bus, unsigned id, struct mpart_error *e)
-{
-        _cleanup_kernels_ struct bus_kernels kernels = { 0 };
-        int r = bus_list_kernels(bus, &kernels, e);
-        if (r < 0)
-                return r;
-        size_t i = 0;
-        while (i < kernels.n && kernels.items[i].id != id)
-                i++;
-        if (kernels.n == 0)
-                return mpart_error_set(e, -ENOENT, NO_PLAN_TEXT);
-        if (i == kernels.n)
-                return mpart_error_set(e, -ENOENT, "the plan has no kernel %u", id);
-
-        _cleanup_details_ struct bus_details details = { 0 };
-        r = bus_kernel_details(bus, &kernels.items[i], &details, e);
-        if (r == 0)
-                print_kernel(&kernels.items[i], &details);
-        return r;
-}
-
-static int status_of_plan(struct sd_bus *bus, struct mpart_error *e)
-{
-        _cleanup_manager_ struct bus_manager m = { 0 };
-        int r = bus_manager_status(bus, &m, e);
-        if (r < 0)
-                return r;
-        print_field("mpartd", m.version);
-        print_field("Machine", m.digest);
-        print_field("Plan", m.in_effect ? "in effect" : "not in effect");
-        char *rest = m.differences;
-        for (char *line; (line = strsep(&rest, "\n"));)
-                if (*line)
-                        printf("%14s%s\n", "", line);
-        return 0;
-}
-
-int verb_status(const struct invocation *c, struct mpart_error *e)
-{
-        unsigned id;
-        if (c->n_operands > 0) {
-                int r = operand_kernel(c, &id, NULL, e);
-                if (r != 0)
-                        return r;
-        }
-        _cleanup_bus_ struct sd_bus *bus = NULL;
-        int r = bus_open(&bus, e);
-        if (r < 0)
-                return r;
-        return c->n_operands > 0 ? status_of_kernel(bus, id, e) : status_of_plan(bus, e);
 }

@@ -6,10 +6,12 @@ static const struct {
         const char *name;
         char letter;
 } option_table[_OPTION_MAX] = {
+        [OPTION_ADD] = { "add", 0 },
         [OPTION_ALIGNMENT] = { "alignment", 0 },
         [OPTION_CMDLINE] = { "cmdline", 0 },
         [OPTION_DIALECT] = { "dialect", 0 },
         [OPTION_DRY_RUN] = { "dry-run", 'n' },
+        [OPTION_FOLLOW] = { "follow", 'f' },
         [OPTION_HELP] = { "help", 'h' },
         [OPTION_IMAGE] = { "image", 0 },
         [OPTION_IMAGE_SIZE] = { "image-size", 0 },
@@ -17,7 +19,16 @@ static const struct {
         [OPTION_INSTALL] = { "install", 0 },
         [OPTION_JSON] = { "json", 'j' },
         [OPTION_KERNEL] = { "kernel", 0 },
+        [OPTION_LINES] = { "lines", 'n' },
+        [OPTION_LOG] = { "log", 0 },
+        [OPTION_MODULE] = { "module", 0 },
+        [OPTION_NO_INITRD] = { "no-initrd", 0 },
+        [OPTION_NO_DUMP] = { "no-dump", 0 },
         [OPTION_NO_WAIT] = { "no-wait", 0 },
+        [OPTION_ON_CRASH] = { "on-crash", 0 },
+        [OPTION_ON_HANG] = { "on-hang", 0 },
+        [OPTION_ON_POWEROFF] = { "on-poweroff", 0 },
+        [OPTION_ON_REBOOT] = { "on-reboot", 0 },
         [OPTION_OUTPUT] = { "output", 'o' },
         [OPTION_PER_CORE] = { "per-core", 0 },
         [OPTION_PER_CPU] = { "per-cpu", 0 },
@@ -26,7 +37,10 @@ static const struct {
         [OPTION_ROOT] = { "root", 0 },
         [OPTION_SAVE] = { "save", 0 },
         [OPTION_SHARED] = { "shared", 0 },
+        [OPTION_SSH_KEY] = { "ssh-key", 0 },
         [OPTION_SVG] = { "svg", 0 },
+        [OPTION_TTY] = { "tty", 't' },
+        [OPTION_WRAP] = { "wrap", 0 },
         [OPTION_YES] = { "yes", 'y' },
 };
 
@@ -69,9 +83,41 @@ static const struct verb_option apply_options[] = {
 };
 static const struct verb_option boot_options[] = {
         { OPTION_IMAGE, "FILE", "bzImage or vmlinux to boot (default: the primary's)" },
-        { OPTION_INITRD, "FILE", "ramdisk (default: none)" },
+        { OPTION_INITRD, "FILE", "ramdisk (default: one like \"mpartctl initrd create\" makes)" },
+        { OPTION_NO_INITRD, NULL, "boot without a ramdisk" },
         { OPTION_CMDLINE, "WORDS", "words to append to the planned command line" },
+        { OPTION_ON_CRASH, "stop|restart|preserve", "when it panics (default: stop)" },
+        { OPTION_ON_HANG, "stop|restart|preserve", "when its clock stands still (default: stop)" },
+        { OPTION_ON_REBOOT, "stop|restart|preserve", "when it restarts itself (default: restart)" },
+        { OPTION_ON_POWEROFF, "stop|restart|preserve", "when it switches itself off (default: stop)" },
+        { OPTION_NO_DUMP, NULL, "write no dump when it panics or hangs" },
         { OPTION_NO_WAIT, NULL, "return once the boot has been accepted" },
+};
+static const struct verb_option log_options[] = {
+        { OPTION_FOLLOW, NULL, "go on with what the kernel writes, until it is stopped" },
+        { OPTION_LINES, "LINES", "begin with the last LINES records" },
+        { OPTION_JSON, NULL, "print each record as a JSON object in a line" },
+};
+static const struct verb_option initrd_options[] = {
+        { OPTION_OUTPUT, "FILE",
+                        "write it to FILE (default: initrd-VERSION.img here); .zst: zstd, .cpio: plain, "
+                        "else gzip" },
+        { OPTION_KERNEL, "VERSION",
+                        "kernel that the modules are for (default: the running one); none: no modules" },
+        { OPTION_ADD, "PATH[:DEST]", "add a file, a program with its libraries, or a directory" },
+        { OPTION_MODULE, "NAME", "load this module at boot, after what it needs" },
+        { OPTION_SSH_KEY, "FILE", "let the owners of these public keys log in as root by ssh" },
+        { OPTION_WRAP, "FILE", "put the agent in front of this ramdisk, or tar archive of a root tree" },
+};
+static const struct verb_option console_options[] = {
+        { OPTION_LOG, NULL, "print what the console said lately, and leave" },
+        { OPTION_FOLLOW, NULL, "print it, and what comes; type nothing" },
+};
+static const struct verb_option exec_options[] = {
+        { OPTION_TTY, NULL, "run the command on a terminal" },
+};
+static const struct verb_option monitor_options[] = {
+        { OPTION_JSON, NULL, "print each change as a JSON object in a line" },
 };
 static const struct verb_option list_options[] = {
         { OPTION_JSON, NULL, "print the kernels as JSON" },
@@ -113,6 +159,13 @@ const struct verb verbs[] = {
                         OPTIONS(apply_options),
                         .help = "start the primary again with the plan's parameters, through kexec",
                         .run = verb_apply },
+        { .name = "initrd",
+                        .operands = "create",
+                        .min_operands = 1,
+                        .max_operands = 1,
+                        OPTIONS(initrd_options),
+                        .help = "make a ramdisk with the agent in it",
+                        .run = verb_initrd },
         { .name = "boot",
                         .operands = "[kernel] ID|all",
                         .min_operands = 1,
@@ -126,10 +179,41 @@ const struct verb verbs[] = {
                         .max_operands = 2,
                         .help = "stop a kernel; its CPUs go back to the primary",
                         .run = verb_stop },
+        { .name = "log",
+                        .operands = "[kernel] ID",
+                        .min_operands = 1,
+                        .max_operands = 2,
+                        OPTIONS(log_options),
+                        .help = "show a kernel's own log, out of its memory",
+                        .run = verb_log },
+        { .name = "dump",
+                        .operands = "[kernel] ID FILE",
+                        .min_operands = 2,
+                        .max_operands = 3,
+                        .help = "write a kernel's memory to a file for crash and makedumpfile",
+                        .run = verb_dump },
+        { .name = "console",
+                        .operands = "[kernel] ID",
+                        .min_operands = 1,
+                        .max_operands = 2,
+                        OPTIONS(console_options),
+                        .help = "attach the terminal to a kernel's console; Ctrl-] leaves",
+                        .run = verb_console },
+        { .name = "exec",
+                        .operands = "[kernel] ID -- COMMAND...",
+                        .min_operands = 2,
+                        .max_operands = SIZE_MAX,
+                        OPTIONS(exec_options),
+                        .help = "run a command in a kernel",
+                        .run = verb_exec },
         { .name = "list",
                         OPTIONS(list_options),
                         .help = "list the kernels of the saved plan",
                         .run = verb_list },
+        { .name = "monitor",
+                        OPTIONS(monitor_options),
+                        .help = "follow the kernels: a line for each change of state",
+                        .run = verb_monitor },
         { .name = "status",
                         .operands = "[ID]",
                         .max_operands = 2,
@@ -154,6 +238,11 @@ const size_t n_verbs = ARRAY_SIZE(verbs);
 const char *option_name(enum option_id id)
 {
         return option_table[id].name;
+}
+
+bool option_is_repeatable(enum option_id id)
+{
+        return id == OPTION_ADD || id == OPTION_MODULE;
 }
 
 char option_letter(enum option_id id)

@@ -9,12 +9,16 @@
 #include "error.h"
 
 #define CLI_USAGE 2 /* exit code of a command line that cannot be understood */
+/* What a verb returns to end with another program's exit status and say nothing. */
+#define CLI_EXIT_STATUS(status) (0x100 | (int)(status))
 
 enum option_id {
+        OPTION_ADD,
         OPTION_ALIGNMENT,
         OPTION_CMDLINE,
         OPTION_DIALECT,
         OPTION_DRY_RUN,
+        OPTION_FOLLOW,
         OPTION_HELP,
         OPTION_IMAGE,
         OPTION_IMAGE_SIZE,
@@ -22,7 +26,16 @@ enum option_id {
         OPTION_INSTALL,
         OPTION_JSON,
         OPTION_KERNEL,
+        OPTION_LINES,
+        OPTION_LOG,
+        OPTION_MODULE,
+        OPTION_NO_INITRD,
+        OPTION_NO_DUMP,
         OPTION_NO_WAIT,
+        OPTION_ON_CRASH,
+        OPTION_ON_HANG,
+        OPTION_ON_POWEROFF,
+        OPTION_ON_REBOOT,
         OPTION_OUTPUT,
         OPTION_PER_CORE,
         OPTION_PER_CPU,
@@ -31,13 +44,17 @@ enum option_id {
         OPTION_ROOT,
         OPTION_SAVE,
         OPTION_SHARED,
+        OPTION_SSH_KEY,
         OPTION_SVG,
+        OPTION_TTY,
+        OPTION_WRAP,
         OPTION_YES,
         _OPTION_MAX,
         _OPTION_INVALID = -22,
 };
-const char *option_name(enum option_id id); /* "no-wait" */
-char option_letter(enum option_id id);      /* 'o', or 0 where there is none */
+const char *option_name(enum option_id id);   /* "no-wait" */
+bool option_is_repeatable(enum option_id id); /* may be given more than once */
+char option_letter(enum option_id id);        /* 'o', or 0 where there is none */
 
 /* An option as one verb takes it. Lower-case words in `argument` are its choices; FILE and DIR are completed
  * as such; NULL: takes none. */
@@ -57,7 +74,7 @@ struct verb {
         size_t n_options;
         const char *help; /* one line, starts lower-case */
         bool hidden;      /* for the build, not for people */
-        /* 0; a negative errno with a sentence in *e; CLI_USAGE with one. */
+        /* 0; a negative errno with a sentence in *e; CLI_USAGE with one; CLI_EXIT_STATUS. */
         int (*run)(const struct invocation *c, struct mpart_error *e);
 };
 extern const struct verb verbs[];
@@ -65,11 +82,19 @@ extern const size_t n_verbs;
 const struct verb *verb_find(const char *name); /* NULL: no such verb */
 const struct verb_option *verb_find_option(const struct verb *verb, enum option_id id);
 
+struct option_value {
+        enum option_id id;
+        const char *text; /* borrowed from argv */
+};
+
 /* One parsed command line. */
 struct invocation {
         const struct verb *verb;
-        const char *value[_OPTION_MAX]; /* NULL: not given; "" for an option without argument */
-        char **operands;                /* borrowed from argv */
+        const char *value[_OPTION_MAX]; /* NULL: not given; "" for an option without argument; the first one
+                                         */
+        struct option_value *values;    /* every option, in the order given */
+        size_t n_values, capacity;
+        char **operands; /* borrowed from argv */
         size_t n_operands;
 };
 
@@ -78,10 +103,16 @@ int verb_boot(const struct invocation *c, struct mpart_error *e);
 int verb_capture(const struct invocation *c, struct mpart_error *e);
 int verb_cmdline(const struct invocation *c, struct mpart_error *e);
 int verb_completion(const struct invocation *c, struct mpart_error *e);
+int verb_dump(const struct invocation *c, struct mpart_error *e);
+int verb_console(const struct invocation *c, struct mpart_error *e);
+int verb_exec(const struct invocation *c, struct mpart_error *e);
 int verb_export(const struct invocation *c, struct mpart_error *e);
 int verb_help(const struct invocation *c, struct mpart_error *e);
+int verb_initrd(const struct invocation *c, struct mpart_error *e);
 int verb_list(const struct invocation *c, struct mpart_error *e);
+int verb_log(const struct invocation *c, struct mpart_error *e);
 int verb_machine(const struct invocation *c, struct mpart_error *e);
+int verb_monitor(const struct invocation *c, struct mpart_error *e);
 int verb_plan(const struct invocation *c, struct mpart_error *e);
 int verb_status(const struct invocation *c, struct mpart_error *e);
 int verb_stop(const struct invocation *c, struct mpart_error *e);

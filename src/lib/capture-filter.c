@@ -73,7 +73,8 @@ static void cpuinfo_line(const char *p, size_t n, FILE *to)
 void capture_cpuinfo(const char *text, FILE *to)
 {
         if (*text)
-                putc('\n', to); /* no flags at all tell that this is another processor; no text tells nothing */
+                putc('\n', to); /* no flags at all tell that this is another processor; no text tells nothing
+                                 */
         each_line(text, to, cpuinfo_line);
 }
 

@@ -18,6 +18,7 @@
 #define REG_ICR_HIGH 0x310
 #define ICR_INIT 0xc500U /* INIT, assert, level triggered */
 #define ICR_STARTUP 0x600U
+#define ICR_RESCHEDULE 0x40fdU /* fixed, assert, vector 0xfd */
 #define ICR_PENDING (1U << 12)
 
 static int open_msr(const struct physmem *mem, int flags)
@@ -112,6 +113,11 @@ static int send(struct apic *a, uint32_t apic_id, uint32_t command)
 int apic_send_init(struct apic *a, uint32_t apic_id)
 {
         return send(a, apic_id, ICR_INIT);
+}
+
+int apic_send_reschedule(struct apic *a, uint32_t apic_id)
+{
+        return send(a, apic_id, ICR_RESCHEDULE);
 }
 
 int apic_send_sipi(struct apic *a, uint32_t apic_id, unsigned page)

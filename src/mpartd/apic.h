@@ -18,6 +18,8 @@ void apic_close(struct apic *a);
 
 /* The caller runs on CPU 0 (see apic_pin). -ETIMEDOUT: the APIC does not deliver. */
 int apic_send_init(struct apic *a, uint32_t apic_id);
+/* Vector 0xfd, RESCHEDULE_VECTOR of arch/x86/include/asm/irq_vectors.h. */
+int apic_send_reschedule(struct apic *a, uint32_t apic_id);
 int apic_send_sipi(
                 struct apic *a, uint32_t apic_id, unsigned page); /* page: start address / 4096, below 256 */
 

@@ -2,21 +2,23 @@
 /* Interface org.mpartd1.Kernel. */
 #include <errno.h>
 
+#include "bus-talk.h"
 #include "bus.h"
+#include "kernel-talk.h"
 #include "macros.h"
 #include "manager.h"
 
 static int boot(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-        struct kernel_boot_options options;
+        struct boot_options options;
         int r = bus_read_boot_options(call, &options, error);
         if (r < 0)
                 return r;
         struct pending *p = pending_new(call, false);
-        if (!p)
-                return -ENOMEM;
-        kernel_boot(userdata, &options, p);
-        return 1;
+        if (p)
+                kernel_boot(userdata, &options, p);
+        boot_options_free(&options);
+        return p ? 1 : -ENOMEM;
 }
 
 static int stop(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -42,6 +44,8 @@ static const char *string_property(const struct kernel *k, const char *property)
                 return kernel_state_to_string(k->state);
         if (streq(property, "StateReason"))
                 return k->reason;
+        if (streq(property, "AgentState"))
+                return talk_state_to_string(kernel_talk_state(k));
         if (streq(property, "Backend"))
                 return bus_kernel_backend(k);
         return k->cmdline ? k->cmdline : k->planned->cmdline_linux; /* Cmdline */
@@ -65,6 +69,14 @@ GETTER(get_boot_timestamp)
         const struct kernel *k = userdata;
         UNUSED_GETTER_ARGUMENTS;
         return sd_bus_message_append(reply, "t", k->boot_timestamp);
+}
+
+GETTER(get_stage_times)
+{
+        const struct job_times *t = &((const struct kernel *)userdata)->times;
+        UNUSED_GETTER_ARGUMENTS;
+        return sd_bus_message_append(reply, "(ttttt)", t->prepare / 1000, t->take_cpus / 1000,
+                        t->load / 1000, t->start / 1000, t->run / 1000);
 }
 
 GETTER(get_cpus)
@@ -104,15 +116,29 @@ const sd_bus_vtable bus_kernel_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_NAMES("Boot", "a{sv}", SD_BUS_PARAM(options), "", , boot, 0),
         SD_BUS_METHOD("Stop", "", "", stop, 0),
+        SD_BUS_METHOD_WITH_NAMES("OpenLog", "a{sv}", SD_BUS_PARAM(options), "h", SD_BUS_PARAM(log),
+                        bus_inspect_open_log, 0),
+        SD_BUS_METHOD_WITH_NAMES("Dump", "h", SD_BUS_PARAM(file), "", , bus_inspect_dump, 0),
+        SD_BUS_METHOD("CancelDump", "", "", bus_inspect_cancel_dump, 0),
+        SD_BUS_SIGNAL_WITH_NAMES("DumpProgress", "tt", SD_BUS_PARAM(done) SD_BUS_PARAM(total), 0),
+        SD_BUS_METHOD_WITH_NAMES(
+                        "OpenConsole", "b", SD_BUS_PARAM(write), "h", SD_BUS_PARAM(fd), bus_open_console, 0),
+        SD_BUS_METHOD_WITH_NAMES("SetConsoleSize", "qq", SD_BUS_PARAM(rows) SD_BUS_PARAM(columns), "", ,
+                        bus_set_console_size, 0),
+        SD_BUS_METHOD_WITH_NAMES("Exec", "asa{sv}", SD_BUS_PARAM(argv) SD_BUS_PARAM(options), "hhhh",
+                        SD_BUS_PARAM(stdin) SD_BUS_PARAM(stdout) SD_BUS_PARAM(stderr) SD_BUS_PARAM(control),
+                        bus_exec, 0),
         PROPERTY("Id", "u", get_id),
         PROPERTY("Name", "s", get_string),
         PROPERTY("State", "s", get_string),
         PROPERTY("StateReason", "s", get_string),
+        PROPERTY("AgentState", "s", get_string),
         PROPERTY("Cpus", "s", get_cpus),
         PROPERTY("Memory", "a(ttu)", get_memory),
         PROPERTY("Pci", "as", get_pci),
         PROPERTY("Cmdline", "s", get_string),
         PROPERTY("Backend", "s", get_string),
         PROPERTY("BootTimestamp", "t", get_boot_timestamp),
+        PROPERTY("StageTimes", "(ttttt)", get_stage_times),
         SD_BUS_VTABLE_END,
 };

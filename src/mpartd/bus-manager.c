@@ -81,7 +81,7 @@ static int read_kernel(sd_bus_message *call, struct manager *m, struct kernel **
 
 static int boot(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-        struct kernel_boot_options options;
+        struct boot_options options;
         struct kernel *k = NULL;
         int r = read_kernel(call, userdata, &k, error);
         if (r >= 0)
@@ -89,10 +89,10 @@ static int boot(sd_bus_message *call, void *userdata, sd_bus_error *error)
         if (r < 0)
                 return r;
         struct pending *p = pending_new(call, false);
-        if (!p)
-                return -ENOMEM;
-        kernel_boot(k, &options, p);
-        return 1;
+        if (p)
+                kernel_boot(k, &options, p);
+        boot_options_free(&options);
+        return p ? 1 : -ENOMEM;
 }
 
 static int stop(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -108,24 +108,31 @@ static int stop(sd_bus_message *call, void *userdata, sd_bus_error *error)
         return 1;
 }
 
-static int boot_all(sd_bus_message *call, void *userdata, sd_bus_error *error)
+static int boot_idle_kernels(sd_bus_message *call, struct manager *m, const struct boot_options *options)
 {
-        struct manager *m = userdata;
-        struct kernel_boot_options options;
-        int r = bus_read_boot_options(call, &options, error);
-        if (r < 0)
-                return r;
-        if (!m->plan)
-                return sd_bus_error_set(error, BUS_ERROR_NO_PLAN,
-                                "no plan has been set; make one: mpartctl plan --per-numa --save");
         struct pending *p = pending_new(call, true);
         if (!p)
                 return -ENOMEM;
         for (size_t i = 1; i < m->n_kernels; i++)
                 if (kernel_is_idle(m->kernels[i]))
-                        kernel_boot(m->kernels[i], &options, pending_ref(p));
+                        kernel_boot(m->kernels[i], options, pending_ref(p));
         pending_fail(p, BUS_ERROR_WRONG_STATE, "no kernel is inactive");
         return 1;
+}
+
+static int boot_all(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        struct manager *m = userdata;
+        struct boot_options options;
+        if (!m->plan)
+                return sd_bus_error_set(error, BUS_ERROR_NO_PLAN,
+                                "no plan has been set; make one: mpartctl plan --per-numa --save");
+        int r = bus_read_boot_options(call, &options, error);
+        if (r < 0)
+                return r;
+        r = boot_idle_kernels(call, m, &options);
+        boot_options_free(&options);
+        return r;
 }
 
 static int get_property(sd_bus *bus, const char *path, const char *interface, const char *property,

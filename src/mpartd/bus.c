@@ -57,6 +57,8 @@ static int list_kernels(
 int bus_start(struct manager *m)
 {
         int r = sd_bus_open_system(&m->bus);
+        if (r >= 0) /* systemd starts us again, with the bus that comes then */
+                r = sd_bus_set_exit_on_disconnect(m->bus, true);
         if (r >= 0)
                 r = sd_bus_add_object_manager(m->bus, NULL, BUS_PATH);
         if (r >= 0)
@@ -91,10 +93,20 @@ void bus_manager_changed(struct manager *m)
 void bus_kernel_changed(struct kernel *k)
 {
         _cleanup_free_ char *path = NULL;
+        bus_inspect_kernel_changed(k);
         if (k->manager->bus && bus_kernel_path(k->id, &path) == 0)
                 warn_unsent("PropertiesChanged",
                                 sd_bus_emit_properties_changed(k->manager->bus, path, BUS_KERNEL_INTERFACE,
-                                                "State", "StateReason", "Cmdline", "BootTimestamp", NULL));
+                                                "State", "StateReason", "Cmdline", "BootTimestamp",
+                                                "StageTimes", NULL));
+}
+
+void bus_kernel_agent_changed(struct kernel *k)
+{
+        _cleanup_free_ char *path = NULL;
+        if (k->manager->bus && bus_kernel_path(k->id, &path) == 0)
+                warn_unsent("PropertiesChanged", sd_bus_emit_properties_changed(k->manager->bus, path,
+                                                                 BUS_KERNEL_INTERFACE, "AgentState", NULL));
 }
 
 void bus_kernel_added(struct kernel *k)
@@ -113,33 +125,46 @@ void bus_kernel_removed(struct kernel *k)
                                                                  BUS_KERNEL_INTERFACE, NULL));
 }
 
-static int read_option(
-                sd_bus_message *call, const char *key, struct kernel_boot_options *o, sd_bus_error *error)
+static int read_variant(
+                sd_bus_message *call, const char *key, const char *type, void *ret, sd_bus_error *error)
 {
-        const struct {
-                const char *key;
-                const char **value;
-        } known[] = { { "image", &o->image }, { "initrd", &o->initrd }, { "cmdline", &o->cmdline } };
-
-        for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-                if (!streq(key, known[i].key))
-                        continue;
-                int r = sd_bus_message_read(call, "v", "s", known[i].value);
-                if (r < 0)
-                        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                        "option \"%s\" must be a string", key);
-                if (i < 2 && **known[i].value != '/')
-                        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                        "option \"%s\" must be an absolute path, not \"%s\"", key,
-                                        *known[i].value);
-                return 0;
-        }
-        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "unknown option \"%s\"", key);
+        const char *name = streq(type, "s")   ? "a string"
+                           : streq(type, "b") ? "a boolean"
+                                              : "a 32-bit number";
+        if (sd_bus_message_read(call, "v", type, ret) < 0)
+                return sd_bus_error_setf(
+                                error, SD_BUS_ERROR_INVALID_ARGS, "option \"%s\" must be %s", key, name);
+        return 0;
 }
 
-int bus_read_boot_options(sd_bus_message *call, struct kernel_boot_options *ret, sd_bus_error *error)
+static int read_option(sd_bus_message *call, const char *key, struct boot_options *o, sd_bus_error *error)
 {
-        struct kernel_boot_options o = { 0 };
+        struct mpart_error e = MPART_ERROR_INIT;
+        const char *value = NULL;
+        int on;
+        if (streq(key, "dump")) {
+                int r = read_variant(call, key, "b", &on, error);
+                if (r == 0)
+                        o->dump = on;
+                return r;
+        }
+        if (streq(key, "limit-burst"))
+                return read_variant(call, key, "u", &o->limit_burst, error);
+        if (streq(key, "limit-interval"))
+                return read_variant(call, key, "u", &o->limit_interval, error);
+        int r = read_variant(call, key, "s", &value, error);
+        if (r < 0)
+                return r;
+        r = boot_options_set(o, key, value, &e);
+        if (r == -ENOENT)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "unknown option \"%s\"", key);
+        return r < 0 ? sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, e.text) : 0;
+}
+
+int bus_read_boot_options(sd_bus_message *call, struct boot_options *ret, sd_bus_error *error)
+{
+        struct boot_options o;
+        boot_options_init(&o);
         int r = sd_bus_message_enter_container(call, 'a', "{sv}");
         while (r >= 0 && (r = sd_bus_message_enter_container(call, 'e', "sv")) > 0) {
                 const char *key;
@@ -151,8 +176,10 @@ int bus_read_boot_options(sd_bus_message *call, struct kernel_boot_options *ret,
         }
         if (r >= 0)
                 r = sd_bus_message_exit_container(call);
-        if (r < 0)
+        if (r < 0) {
+                boot_options_free(&o);
                 return r;
+        }
         *ret = o;
         return 0;
 }

@@ -19,14 +19,22 @@ int bus_start(struct manager *m);
 /* Signals. Nothing happens while there is no bus. */
 void bus_manager_changed(struct manager *m);
 void bus_kernel_changed(struct kernel *k);
+void bus_kernel_agent_changed(struct kernel *k);
 void bus_kernel_added(struct kernel *k);
 void bus_kernel_removed(struct kernel *k);
+
+/* Logs and dumps being read end where there is no kernel to look into any more, and with the daemon. */
+void bus_inspect_kernel_changed(const struct kernel *k);
+void bus_inspect_end(struct manager *m);
+int bus_inspect_open_log(sd_bus_message *call, void *userdata, sd_bus_error *error);
+int bus_inspect_dump(sd_bus_message *call, void *userdata, sd_bus_error *error);
+int bus_inspect_cancel_dump(sd_bus_message *call, void *userdata, sd_bus_error *error);
 
 /* Shared by bus-manager.c and bus-kernel.c. */
 extern const sd_bus_vtable bus_manager_vtable[];
 extern const sd_bus_vtable bus_kernel_vtable[];
 int bus_kernel_path(unsigned id, char **ret);
-/* Reads the a{sv} of a boot. *ret borrows from the message. -EINVAL with *error set. */
-int bus_read_boot_options(sd_bus_message *call, struct kernel_boot_options *ret, sd_bus_error *error);
+/* Reads the a{sv} of a boot; the caller frees *ret. -EINVAL with *error set. */
+int bus_read_boot_options(sd_bus_message *call, struct boot_options *ret, sd_bus_error *error);
 uint64_t bus_kernel_memory(const struct mpart_plan_kernel *k); /* bytes */
 const char *bus_kernel_backend(const struct kernel *k);

@@ -100,6 +100,12 @@ static int stop(struct apic *a, uint32_t apic_id, uint64_t start_address)
         return apic_send_init(a, apic_id);
 }
 
+static int reschedule(struct apic *a, uint32_t apic_id, uint64_t start_address)
+{
+        (void)start_address;
+        return apic_send_reschedule(a, apic_id);
+}
+
 static int with_apic(const struct cpugate *g, message_fn f, unsigned cpu, uint32_t apic_id,
                 uint64_t start_address, struct mpart_error *e)
 {
@@ -138,6 +144,13 @@ int cpugate_stop(const struct cpugate *g, const struct claim *c, unsigned cpu, u
 {
         int r = check_offline(g, c, cpu, e);
         return r < 0 ? r : with_apic(g, stop, cpu, apic_id, 0, e);
+}
+
+int cpugate_reschedule(const struct cpugate *g, const struct claim *c, unsigned cpu, uint32_t apic_id,
+                struct mpart_error *e)
+{
+        int r = check_offline(g, c, cpu, e);
+        return r < 0 ? r : with_apic(g, reschedule, cpu, apic_id, 0, e);
 }
 
 int cpugate_check(const struct cpugate *g, struct mpart_error *e)

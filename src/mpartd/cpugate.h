@@ -24,5 +24,9 @@ int cpugate_wake(const struct cpugate *g, const struct claim *c, unsigned cpu, u
 int cpugate_stop(const struct cpugate *g, const struct claim *c, unsigned cpu, uint32_t apic_id,
                 struct mpart_error *e);
 
+/* The message by which a Linux kernel asks a CPU to look at its run queue: harmless to a healthy one. */
+int cpugate_reschedule(const struct cpugate *g, const struct claim *c, unsigned cpu, uint32_t apic_id,
+                struct mpart_error *e);
+
 /* That the way to the APIC is open, before anything is taken. */
 int cpugate_check(const struct cpugate *g, struct mpart_error *e);

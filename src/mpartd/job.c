@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include "fs.h"
 #include "job.h"
 #include "macros.h"
+#include "thread.h"
 
 static void tell(struct job *j, enum job_stage stage)
 {
@@ -45,7 +45,7 @@ static int take_and_load(struct job *j)
         struct loading l = { .job = j };
         uint64_t last = now_ns();
         pthread_t thread;
-        bool beside = pthread_create(&thread, NULL, load, &l) == 0;
+        bool beside = thread_start(&thread, load, &l) == 0;
         if (!beside)
                 load(&l);
         int r = native_take_cpus(&j->boot, j->ledger, &j->error);
@@ -114,17 +114,6 @@ static int on_report(sd_event_source *source, int fd, uint32_t revents, void *us
         return 0;
 }
 
-/* Signals are the event loop's: the thread takes none. */
-static int start_thread(struct job *j)
-{
-        sigset_t all, old;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &old);
-        int r = pthread_create(&j->thread, NULL, run, j);
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-        return -r;
-}
-
 int job_start(sd_event *event, enum job_kind kind, struct native_boot *boot, struct ledger *ledger,
                 job_report_fn report, void *userdata, struct job **ret)
 {
@@ -146,7 +135,7 @@ int job_start(sd_event *event, enum job_kind kind, struct native_boot *boot, str
         if (r == 0)
                 r = sd_event_add_io(event, &j->source, j->pipe[0], EPOLLIN, on_report, j);
         if (r >= 0)
-                r = start_thread(j);
+                r = thread_start(&j->thread, run, j);
         if (r < 0) {
                 j->thread = 0;
                 job_free(j);

@@ -7,10 +7,17 @@
 #include <unistd.h>
 
 #include "bus.h"
+#include "irqs.h"
+#include "kernel-end.h"
+#include "kernel-talk.h"
 #include "kernel.h"
+#include "log-relay.h"
 #include "log.h"
 #include "macros.h"
 #include "manager.h"
+#include "net.h"
+#include "table.h"
+#include "watch.h"
 
 static const char *const state_names[_KERNEL_STATE_MAX] = {
         [KERNEL_INACTIVE] = "inactive",
@@ -20,19 +27,7 @@ static const char *const state_names[_KERNEL_STATE_MAX] = {
         [KERNEL_STOPPING] = "stopping",
         [KERNEL_FAILED] = "failed",
 };
-
-const char *kernel_state_to_string(enum kernel_state state)
-{
-        return state >= 0 && state < _KERNEL_STATE_MAX ? state_names[state] : NULL;
-}
-
-enum kernel_state kernel_state_from_string(const char *s)
-{
-        for (int i = 0; i < _KERNEL_STATE_MAX; i++)
-                if (streq(state_names[i], s))
-                        return (enum kernel_state)i;
-        return _KERNEL_STATE_INVALID;
-}
+DEFINE_TABLE(kernel_state, enum kernel_state, state_names)
 
 int kernel_new(struct manager *m, const struct mpart_plan_kernel *planned, struct kernel **ret)
 {
@@ -43,6 +38,7 @@ int kernel_new(struct manager *m, const struct mpart_plan_kernel *planned, struc
         k->id = planned->id;
         k->planned = planned;
         k->state = planned->id == 0 ? KERNEL_RUNNING : KERNEL_INACTIVE;
+        boot_options_init(&k->options);
         k->reason = strdup("");
         if (!k->reason) {
                 free(k);
@@ -61,6 +57,10 @@ void kernel_free(struct kernel *k)
         job_free(k->job);
         pending_fail(k->boot_call, BUS_ERROR_FAILED, "mpartd ends");
         pending_fail(k->stop_call, BUS_ERROR_FAILED, "mpartd ends");
+        kernel_ending_free(k);
+        log_relay_stop(k->relay);
+        kernel_talk_free(k);
+        boot_options_free(&k->options);
         ledger_free(k->ledger);
         free(k->reason);
         free(k->cmdline);
@@ -69,13 +69,10 @@ void kernel_free(struct kernel *k)
 
 bool kernel_is_idle(const struct kernel *k)
 {
-        return !k->job && !k->ledger;
+        return !k->job && !k->ledger && !k->ending;
 }
 
-static void set_state(struct kernel *k, enum kernel_state state, const char *format, ...)
-                __attribute__((format(printf, 3, 4)));
-
-static void set_state(struct kernel *k, enum kernel_state state, const char *format, ...)
+void kernel_set_state(struct kernel *k, enum kernel_state state, const char *format, ...)
 {
         char *reason = NULL;
         va_list args;
@@ -97,10 +94,14 @@ static void set_state(struct kernel *k, enum kernel_state state, const char *for
 
 static void drop_ledger_if_empty(struct kernel *k)
 {
+        struct manager *m = k->manager;
         if (k->ledger && ledger_last(k->ledger))
                 return;
-        ledger_free(k->ledger);
-        k->ledger = NULL;
+        ledger_free(TAKE_PTR(k->ledger));
+        for (size_t i = 1; i < m->n_kernels; i++)
+                if (m->kernels[i]->ledger)
+                        return;
+        irqs_restore(m->root, m->runtime_directory);
 }
 
 static void answer_boot(struct kernel *k, const char *error_name, const char *text)
@@ -121,16 +122,43 @@ static void answer_stop(struct kernel *k, const char *error_name, const char *te
                 pending_succeed(call, k->id);
 }
 
+/* A kernel without a network is still a kernel. */
+void kernel_start_services(struct kernel *k)
+{
+        struct mpart_error e = MPART_ERROR_INIT;
+        struct manager *m = k->manager;
+        kernel_talk_start(k);
+        if (net_start(m->net, &m->native.mem, m->plan, k->id, &e) < 0)
+                log_line((int)k->id, LOG_WARNING, "kernel %u has no network: %s", k->id, e.text);
+        if (watch_add(m->watch, k->planned, k->ledger, &e) < 0)
+                log_line((int)k->id, LOG_WARNING, "kernel %u is not watched: %s", k->id, e.text);
+        int r = log_relay_start(
+                        &m->native.mem, k->planned, m->runtime_directory, k->boot_timestamp, &k->relay);
+        if (r < 0)
+                log_line((int)k->id, LOG_WARNING, "kernel %u: its log does not go to the journal: %s", k->id,
+                                strerror(-r));
+}
+
+void kernel_stop_services(struct kernel *k)
+{
+        watch_remove(k->manager->watch, k->id);
+        log_relay_stop(TAKE_PTR(k->relay));
+        net_stop(k->manager->net, k->id);
+        kernel_talk_stop(k);
+}
+
 static void boot_is_running(struct kernel *k, const struct job *j)
 {
         const struct job_times *t = &j->times;
+        k->times = j->times;
         log_line((int)k->id, LOG_INFO,
                         "kernel %u: checked in %.1f ms, CPUs taken in %.1f ms, memory loaded in %.1f ms "
                         "(%" PRIu64 " KiB written in %.1f ms), woken in %.1f ms, up after another %.1f ms",
                         k->id, (double)t->prepare / 1e6, (double)t->take_cpus / 1e6, (double)t->load / 1e6,
                         (uint64_t)(j->boot.load_bytes / KiB), (double)j->boot.load_ns / 1e6,
                         (double)t->start / 1e6, (double)t->run / 1e6);
-        set_state(k, KERNEL_RUNNING, "%s", "");
+        kernel_set_state(k, KERNEL_RUNNING, "%s", "");
+        kernel_start_services(k);
 }
 
 static void boot_has_failed(struct kernel *k, const struct job *j)
@@ -138,16 +166,27 @@ static void boot_has_failed(struct kernel *k, const struct job *j)
         drop_ledger_if_empty(k);
         if (j->accepted)
                 k->clean = j->boot.clean;
-        if (!j->accepted)
+        if (!j->accepted && k->boot_call)
                 answer_boot(k, BUS_ERROR_REFUSED, j->error.text);
+        else if (!j->accepted) /* nobody hears: it is restarted by itself */
+                kernel_set_state(k, KERNEL_FAILED, "it cannot be restarted: %s", j->error.text);
         else if (j->result == -ECANCELED && !k->ledger)
-                set_state(k, KERNEL_INACTIVE, "%s", j->error.text);
+                kernel_set_state(k, KERNEL_INACTIVE, "%s", j->error.text);
         else
-                set_state(k, KERNEL_FAILED, "%s", j->error.text);
+                kernel_set_state(k, KERNEL_FAILED, "%s", j->error.text);
         if (k->ledger)
                 answer_stop(k, BUS_ERROR_FAILED, j->error.text);
         else
                 answer_stop(k, NULL, NULL);
+}
+
+void kernel_keep_options(struct kernel *k)
+{
+        struct boot_options copy;
+        if (boot_options_copy(&copy, &k->ledger->options) < 0)
+                return;
+        boot_options_free(&k->options);
+        k->options = copy;
 }
 
 static void on_boot_report(struct job *j, enum job_stage stage, void *userdata)
@@ -157,12 +196,13 @@ static void on_boot_report(struct job *j, enum job_stage stage, void *userdata)
         case JOB_ACCEPTED:
                 free(k->cmdline);
                 k->cmdline = strdup(j->boot.cmdline);
-                set_state(k, KERNEL_LOADING, "%s", "");
+                kernel_keep_options(k);
+                kernel_set_state(k, KERNEL_LOADING, "%s", "");
                 answer_boot(k, NULL, NULL);
                 return;
         case JOB_REACHED:
                 k->boot_timestamp = k->ledger->boot_timestamp;
-                set_state(k, KERNEL_BOOTING, "%s", "");
+                kernel_set_state(k, KERNEL_BOOTING, "%s", "");
                 return;
         case JOB_DONE:
                 k->job = NULL;
@@ -185,13 +225,15 @@ static void on_give_back_report(struct job *j, enum job_stage stage, void *userd
         k->job = NULL;
         k->clean = j->boot.clean;
         drop_ledger_if_empty(k);
-        if (j->result < 0) {
-                set_state(k, KERNEL_FAILED, "%s", j->error.text);
+        if (kernel_ending_given_back(k, j->result)) {
+                answer_stop(k, NULL, NULL);
+        } else if (j->result < 0) {
+                kernel_set_state(k, KERNEL_FAILED, "%s", j->error.text);
                 answer_stop(k, BUS_ERROR_FAILED, j->error.text);
         } else {
                 /* A reason given before the stop (a recovery, a lost CPU) says more than "stopped". */
                 char *why = strdup(k->reason);
-                set_state(k, why && *why ? KERNEL_FAILED : KERNEL_INACTIVE, "%s", why ? why : "");
+                kernel_set_state(k, why && *why ? KERNEL_FAILED : KERNEL_INACTIVE, "%s", why ? why : "");
                 free(why);
                 answer_stop(k, NULL, NULL);
         }
@@ -212,10 +254,14 @@ static const char *why_not_bootable(const struct kernel *k, const char **error_n
         *error_name = BUS_ERROR_WRONG_STATE;
         if (k->id == 0)
                 return "kernel 0 is the primary: it runs already";
+        if (k->ending)
+                return "it has ended by itself, and what is to be done about it is not done yet";
         if (k->job)
                 return k->state == KERNEL_STOPPING ? "it is stopping" : "it is booting already";
         if (k->state == KERNEL_RUNNING)
                 return "it runs already; stop it first";
+        if (k->state == KERNEL_STOPPING)
+                return "it is stopping";
         if (k->ledger)
                 return "not all that it had taken was given back; stop it first";
         *error_name = BUS_ERROR_REFUSED;
@@ -224,7 +270,7 @@ static const char *why_not_bootable(const struct kernel *k, const char **error_n
         return NULL;
 }
 
-static int prepare_job(struct kernel *k, const struct kernel_boot_options *o, struct native_boot *b)
+static int prepare_job(struct kernel *k, const struct boot_options *o, struct native_boot *b)
 {
         *b = (struct native_boot){
                 .native = &k->manager->native,
@@ -239,10 +285,12 @@ static int prepare_job(struct kernel *k, const struct kernel_boot_options *o, st
         };
         if (!b->image_path || (o->initrd && !b->initrd_path) || (o->cmdline && !b->extra))
                 return -ENOMEM;
-        return ledger_new(k->manager->runtime_directory, k->id, k->manager->plan->digest, &k->ledger);
+        net_describe(k->manager->net, k->id, &b->network);
+        int r = ledger_new(k->manager->runtime_directory, k->id, k->manager->plan->digest, &k->ledger);
+        return r < 0 ? r : boot_options_copy(&k->ledger->options, o);
 }
 
-void kernel_boot(struct kernel *k, const struct kernel_boot_options *options, struct pending *call)
+void kernel_boot(struct kernel *k, const struct boot_options *options, struct pending *call)
 {
         const char *error_name, *why = why_not_bootable(k, &error_name);
         char text[256];
@@ -253,7 +301,10 @@ void kernel_boot(struct kernel *k, const struct kernel_boot_options *options, st
         }
 
         struct native_boot b;
-        int r = prepare_job(k, options, &b);
+        int r = irqs_save(k->manager->root, k->manager->runtime_directory);
+        if (r < 0)
+                log_warning("interrupt affinities will not be put back: %s", strerror(-r));
+        r = prepare_job(k, options, &b);
         if (r < 0)
                 native_boot_clear(&b);
         else
@@ -266,16 +317,27 @@ void kernel_boot(struct kernel *k, const struct kernel_boot_options *options, st
         k->boot_call = call;
 }
 
-static int start_giving_back(struct kernel *k)
+int kernel_give_back(struct kernel *k)
 {
         struct native_boot b = {
                 .native = &k->manager->native, .plan = k->manager->plan, .kernel = k->id, .initrd_fd = -1
         };
+        kernel_stop_services(k);
         int r = ledger_set_stage(k->ledger, LEDGER_STOPPING, NULL);
         if (r < 0)
                 log_line((int)k->id, LOG_WARNING, "%s: cannot be written: %s", k->ledger->path,
                                 strerror(-r));
         return job_start(k->manager->event, JOB_GIVE_BACK, &b, k->ledger, on_give_back_report, k, &k->job);
+}
+
+/* User space has ended, or nobody was there to end it. */
+static void stop_dead(struct kernel *k)
+{
+        int r = kernel_give_back(k);
+        if (r < 0)
+                answer_stop(k, BUS_ERROR_FAILED, strerror(-r));
+        else if (k->state != KERNEL_STOPPING)
+                kernel_set_state(k, KERNEL_STOPPING, "%s", "");
 }
 
 void kernel_stop(struct kernel *k, struct pending *call)
@@ -290,15 +352,18 @@ void kernel_stop(struct kernel *k, struct pending *call)
                 return;
         }
         k->stop_call = call;
+        if (k->ending) {
+                kernel_ending_stop(k);
+                return;
+        }
         if (k->job) {
                 job_cancel(k->job);
                 return;
         }
-        int r = start_giving_back(k);
-        if (r < 0)
-                answer_stop(k, BUS_ERROR_FAILED, strerror(-r));
+        if (kernel_talk_shutdown(k, stop_dead))
+                kernel_set_state(k, KERNEL_STOPPING, "%s", "");
         else
-                set_state(k, KERNEL_STOPPING, "%s", "");
+                stop_dead(k);
 }
 
 void kernel_lost_cpu(struct kernel *k, unsigned cpu)
@@ -306,51 +371,10 @@ void kernel_lost_cpu(struct kernel *k, unsigned cpu)
         if (k->state != KERNEL_RUNNING || k->job || !k->ledger ||
                         cpugate_is_online(&k->manager->native.cpus, cpu) != 1)
                 return;
-        int r = start_giving_back(k);
+        int r = kernel_give_back(k);
         if (r < 0)
                 log_line((int)k->id, LOG_ERR, "kernel %u cannot be stopped: %s", k->id, strerror(-r));
         else
-                set_state(k, KERNEL_STOPPING, "CPU %u was switched on in the primary by another hand", cpu);
-}
-
-static void set_aside(struct kernel *k, const char *why)
-{
-        char from[512], to[520];
-        snprintf(from, sizeof(from), "%s/kernel-%u.json", k->manager->runtime_directory, k->id);
-        snprintf(to, sizeof(to), "%s.bad", from);
-        rename(from, to);
-        set_state(k, KERNEL_FAILED, "its ledger cannot be used (%s); set aside as %s", why, to);
-}
-
-void kernel_recover(struct kernel *k)
-{
-        struct mpart_error e = MPART_ERROR_INIT;
-        struct ledger *l = NULL;
-        int r = ledger_load(k->manager->runtime_directory, k->id, &l, &e);
-        if (r == -ENOENT)
-                return;
-        if (r == 0 && !streq(l->digest, k->manager->plan->digest)) {
-                ledger_free(l);
-                r = mpart_error_set(&e, -ESTALE, "it is of another machine");
-        }
-        if (r < 0) {
-                set_aside(k, e.text);
-                return;
-        }
-
-        k->ledger = l;
-        if (l->stage == LEDGER_RUNNING) {
-                k->cmdline = l->cmdline && *l->cmdline ? strdup(l->cmdline) : NULL;
-                k->boot_timestamp = l->boot_timestamp;
-                set_state(k, KERNEL_RUNNING, "%s", "");
-                return;
-        }
-        const char *stage = ledger_stage_to_string(l->stage);
-        r = start_giving_back(k);
-        if (r < 0)
-                set_state(k, KERNEL_FAILED, "mpartd ended while it was %s; giving back: %s", stage,
-                                strerror(-r));
-        else
-                set_state(k, KERNEL_STOPPING,
-                                "mpartd ended while it was %s; what it had taken is given back", stage);
+                kernel_set_state(k, KERNEL_STOPPING, "CPU %u was switched on in the primary by another hand",
+                                cpu);
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "fs.h"
 #include "json.h"
 #include "ledger.h"
-#include "macros.h"
+#include "table.h"
 
 #define FORMAT "mpart-ledger"
 #define VERSION 1
@@ -18,39 +19,14 @@ static const char *const stage_names[_LEDGER_STAGE_MAX] = {
         [LEDGER_RUNNING] = "running",
         [LEDGER_STOPPING] = "stopping",
 };
+DEFINE_TABLE(ledger_stage, enum ledger_stage, stage_names)
+
 static const char *const kind_names[_TAKEN_MAX] = {
         [TAKEN_CPU] = "cpu",
         [TAKEN_LOW] = "low-memory",
         [TAKEN_WOKEN] = "woken",
 };
-
-static int find_name(const char *const *names, int n, const char *s)
-{
-        for (int i = 0; i < n; i++)
-                if (streq(names[i], s))
-                        return i;
-        return -EINVAL;
-}
-
-const char *ledger_stage_to_string(enum ledger_stage stage)
-{
-        return stage >= 0 && stage < _LEDGER_STAGE_MAX ? stage_names[stage] : NULL;
-}
-
-enum ledger_stage ledger_stage_from_string(const char *s)
-{
-        return (enum ledger_stage)find_name(stage_names, _LEDGER_STAGE_MAX, s);
-}
-
-const char *taken_kind_to_string(enum taken_kind kind)
-{
-        return kind >= 0 && kind < _TAKEN_MAX ? kind_names[kind] : NULL;
-}
-
-enum taken_kind taken_kind_from_string(const char *s)
-{
-        return (enum taken_kind)find_name(kind_names, _TAKEN_MAX, s);
-}
+DEFINE_TABLE(taken_kind, enum taken_kind, kind_names)
 
 int ledger_new(const char *directory, unsigned kernel, const char *digest, struct ledger **ret)
 {
@@ -58,6 +34,7 @@ int ledger_new(const char *directory, unsigned kernel, const char *digest, struc
         if (!l || asprintf(&l->path, "%s/kernel-%u.json", directory, kernel) < 0)
                 return -ENOMEM;
         l->kernel = kernel;
+        boot_options_init(&l->options);
         snprintf(l->digest, sizeof(l->digest), "%s", digest);
         *ret = TAKE_PTR(l);
         return 0;
@@ -68,6 +45,7 @@ void ledger_free(struct ledger *l)
         if (!l)
                 return;
         free(l->path);
+        boot_options_free(&l->options);
         free(l->cmdline);
         free(l->taken);
         free(l);
@@ -99,6 +77,8 @@ static int to_json(const struct ledger *l, char **ret)
                         !cJSON_AddStringToObject(o, "stage", stage_names[l->stage]) ||
                         json_add_u64(o, "boot_timestamp", l->boot_timestamp) < 0 ||
                         json_add_u64(o, "vmcoreinfo", l->vmcoreinfo) < 0 ||
+                        json_add_u64(o, "reset_address", l->reset_address) < 0 ||
+                        boot_options_to_json(&l->options, o) < 0 ||
                         !cJSON_AddStringToObject(o, "cmdline", l->cmdline ? l->cmdline : ""))
                 return -ENOMEM;
         cJSON *array = cJSON_AddArrayToObject(o, "taken");
@@ -122,6 +102,18 @@ static int save(const struct ledger *l, struct mpart_error *e)
         return 0;
 }
 
+/* For tests: the daemon dies at the step that MPARTD_KILL_AT names, right after it is on disk. */
+static void fault_point(const char *verb, const char *name)
+{
+        const char *wanted = getenv("MPARTD_KILL_AT");
+        char step[64];
+        if (!wanted)
+                return;
+        snprintf(step, sizeof(step), "%s-%s", verb, name);
+        if (streq(step, wanted))
+                kill(getpid(), SIGKILL);
+}
+
 int ledger_take(struct ledger *l, struct taken what, struct mpart_error *e)
 {
         int r = grow_array(&l->taken, &l->capacity, l->n_taken + 1, sizeof(*l->taken));
@@ -131,6 +123,8 @@ int ledger_take(struct ledger *l, struct taken what, struct mpart_error *e)
         r = save(l, e);
         if (r < 0)
                 l->n_taken--;
+        else
+                fault_point("take", kind_names[what.kind]);
         return r;
 }
 
@@ -141,6 +135,8 @@ int ledger_set_stage(struct ledger *l, enum ledger_stage stage, struct mpart_err
         int r = save(l, e);
         if (r < 0)
                 l->stage = old;
+        else
+                fault_point("stage", stage_names[stage]);
         return r;
 }
 
@@ -152,7 +148,10 @@ int ledger_drop(struct ledger *l, enum taken_kind kind, struct mpart_error *e)
                         l->n_taken--;
                         break;
                 }
-        return save(l, e);
+        int r = save(l, e);
+        if (r == 0)
+                fault_point("drop", kind_names[kind]);
+        return r;
 }
 
 const struct taken *ledger_last(const struct ledger *l)
@@ -192,7 +191,7 @@ static int entry_from_json(const cJSON *o, size_t index, struct ledger *l, struc
 static int from_json(const cJSON *o, struct ledger *l, struct mpart_error *e)
 {
         const char *format, *digest, *stage, *cmdline;
-        const cJSON *taken, *item;
+        const cJSON *taken, *item, *options;
         uint64_t version, kernel;
         const struct json_field fields[] = {
                 { "format", JSON_STRING, true, &format },
@@ -202,6 +201,8 @@ static int from_json(const cJSON *o, struct ledger *l, struct mpart_error *e)
                 { "stage", JSON_STRING, true, &stage },
                 { "boot_timestamp", JSON_U64, true, &l->boot_timestamp },
                 { "vmcoreinfo", JSON_U64, true, &l->vmcoreinfo },
+                { "reset_address", JSON_U64, true, &l->reset_address },
+                { "options", JSON_OBJECT, true, &options },
                 { "cmdline", JSON_STRING, true, &cmdline },
                 { "taken", JSON_ARRAY, true, &taken },
         };
@@ -216,6 +217,10 @@ static int from_json(const cJSON *o, struct ledger *l, struct mpart_error *e)
                 return mpart_error_set(e, -EINVAL, "kernel %u in stage \"%s\"?", (unsigned)kernel, stage);
         snprintf(l->digest, sizeof(l->digest), "%s", digest);
         l->cmdline = strdup(cmdline);
+        boot_options_free(&l->options);
+        r = boot_options_from_json(options, &l->options, e);
+        if (r < 0)
+                return r;
         size_t i = 0;
         cJSON_ArrayForEach (item, taken) {
                 r = entry_from_json(item, i++, l, e);

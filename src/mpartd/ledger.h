@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "error.h"
+#include "boot-options.h"
 
 enum ledger_stage {
         LEDGER_LOADING,
@@ -43,8 +43,10 @@ struct ledger {
         enum ledger_stage stage;
         uint64_t boot_timestamp; /* CLOCK_REALTIME, microseconds; 0 before the start message */
         uint64_t vmcoreinfo;     /* physical address of the kernel's note; 0 before it appeared */
-        char *cmdline;           /* NULL before it is known */
-        struct taken *taken;     /* oldest first */
+        uint64_t reset_address;  /* physical, of the byte that a restart writes; 0 before it is known */
+        struct boot_options options;
+        char *cmdline;       /* NULL before it is known */
+        struct taken *taken; /* oldest first */
         size_t n_taken, capacity;
 };
 

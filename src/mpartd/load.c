@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "macros.h"
 #include "native-internal.h"
+#include "region.h"
 
 #define GAP_MAX (2 * MiB) /* segments this close share a mapping: the gate is asked once for both */
 
@@ -57,5 +58,10 @@ int load_segments(struct native_boot *b, bool low, struct mpart_error *e)
 int native_load(struct native_boot *b, struct mpart_error *e)
 {
         int r = b->clean ? 0 : notes_destroy_all(b, e);
-        return r < 0 ? r : load_segments(b, false, e);
+        if (r == 0)
+                r = load_segments(b, false, e);
+        if (r == 0)
+                r = region_prepare(&b->native->mem, &b->claim, mpart_plan_kernel(b->plan, b->kernel),
+                                tsc_khz_since(b->native->tsc), &b->network, e);
+        return r;
 }

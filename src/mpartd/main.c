@@ -96,5 +96,5 @@ int main(int argc, char **argv)
         int r = parse_arguments(argc, argv, &root);
         if (r != 0)
                 return r < 0 ? 2 : 0;
-        return serve(root) < 0 ? 1 : 0;
+        return serve(root) != 0; /* positive: the bus went away */
 }

@@ -10,9 +10,12 @@
 #include "cmdline.h"
 #include "cpu-monitor.h"
 #include "fs.h"
+#include "kernel-end.h"
 #include "log.h"
 #include "macros.h"
 #include "manager.h"
+#include "net.h"
+#include "watch.h"
 
 #define PLAN_LIMIT (64 * MiB)
 
@@ -162,6 +165,13 @@ static void load_plan(struct manager *m)
                 log_error("%s is not used: %s", path ? path : "plan", e.text);
 }
 
+static void on_kernel_end(unsigned kernel, enum kernel_end end, const char *detail, void *userdata)
+{
+        struct kernel *k = manager_kernel(userdata, kernel);
+        if (k)
+                kernel_ended(k, end, detail);
+}
+
 int manager_new(const char *root_path, sd_event *event, struct manager **ret, struct mpart_error *e)
 {
         _cleanup_(manager_freep) struct manager *m = calloc(1, sizeof(*m));
@@ -181,8 +191,14 @@ int manager_new(const char *root_path, sd_event *event, struct manager **ret, st
         if (m->root < 0)
                 return mpart_error_set(e, m->root, "%s: %s", root_path, strerror(-m->root));
         int r = native_init(&m->native, m->root);
+        if (r == 0)
+                r = net_new(m->root, m->runtime_directory, &m->net);
+        if (r == 0)
+                r = watch_new(event, &m->native, on_kernel_end, m, &m->watch);
         if (r < 0)
                 return mpart_error_set(e, r, "%s", strerror(-r));
+        if (*net_problem(m->net))
+                log_error("kernels get no network: %s", net_problem(m->net));
         read_machine(m);
         load_plan(m);
         *ret = TAKE_PTR(m);
@@ -203,6 +219,7 @@ void manager_recover(struct manager *m)
                 kernel_recover(m->kernels[i]);
         if (!m->live)
                 return;
+        net_tidy(m->net);
         int r = cpu_monitor_new(m->event, on_cpu_online, m, &m->monitor);
         if (r < 0)
                 log_warning("CPUs that come online by another hand will go unnoticed: %s", strerror(-r));
@@ -218,7 +235,10 @@ void manager_free(struct manager *m)
         if (!m)
                 return;
         cpu_monitor_free(m->monitor);
+        bus_inspect_end(m);
         drop_kernels(m);
+        watch_free(m->watch);
+        net_free(m->net);
         mpart_plan_free(m->plan);
         mpart_machine_free(m->machine);
         native_destroy(&m->native);

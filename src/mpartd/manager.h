@@ -8,6 +8,9 @@
 #include "kernel.h"
 
 struct cpu_monitor;
+struct watch;
+struct inspection;
+struct net;
 
 struct manager {
         sd_event *event;
@@ -19,6 +22,9 @@ struct manager {
         char *runtime_directory; /* ledgers */
         struct native native;
         struct cpu_monitor *monitor;
+        struct watch *watch;            /* of the running kernels */
+        struct inspection *inspections; /* bus-inspect.c: logs and dumps being read */
+        struct net *net;
 
         struct mpart_machine *machine; /* NULL: cannot be read, machine_problem tells why */
         char *machine_problem;

@@ -93,6 +93,7 @@ int native_start(struct native_boot *b, struct ledger *l, struct mpart_error *e)
         free(l->cmdline);
         l->cmdline = strdup(b->cmdline);
         l->boot_timestamp = realtime_us();
+        l->reset_address = b->boot->reset_address;
         r = ledger_take(l, (struct taken){ .kind = TAKEN_WOKEN }, e);
         if (r == 0)
                 r = cpugate_wake(&n->cpus, &b->claim, b->cpu_numbers[0], b->cpus[0].apic_id,

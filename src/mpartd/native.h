@@ -9,6 +9,7 @@
 #include "boot.h"
 #include "cpugate.h"
 #include "ledger.h"
+#include "shared-region.h"
 #include "tsc.h"
 #include "window.h"
 
@@ -31,6 +32,7 @@ struct native_boot {
         char *image_path, *initrd_path, *extra; /* initrd_path, extra: NULL for none */
         const struct mpart_machine *machine;    /* as read when the daemon started; NULL: read it again */
         bool clean; /* no note of an earlier kernel can be in its memory; set by native_undo */
+        struct mpart_shared_network network; /* what the secondary is told of its interface */
         const atomic_bool *cancel;
 
         struct claim claim;

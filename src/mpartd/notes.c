@@ -86,14 +86,16 @@ int notes_wait(struct native_boot *b, uint64_t *ret, struct mpart_error *e)
 {
         size_t n = b->claim.memory.n;
         _cleanup_free_ struct physmem_map *maps = calloc(n, sizeof(*maps));
-        int r = maps ? 0 : mpart_error_set(e, -ENOMEM, "out of memory");
+        int r = 0;
+        if (!maps)
+                return mpart_error_set(e, -ENOMEM, "out of memory");
 
         for (size_t i = 0; r == 0 && i < n; i++)
                 r = physmem_map(&b->native->mem, &b->claim, b->claim.memory.items[i].start,
                                 b->claim.memory.items[i].size, false, &maps[i], e);
         if (r == 0)
                 r = poll_memory(b, maps, ret, e);
-        for (size_t i = 0; maps && i < n; i++)
+        for (size_t i = 0; i < n; i++)
                 physmem_unmap(&maps[i]);
         return r;
 }

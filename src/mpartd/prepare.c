@@ -8,6 +8,7 @@
 #include "fs.h"
 #include "macros.h"
 #include "native.h"
+#include "region.h"
 
 #define FILE_LIMIT (4 * GiB)
 
@@ -107,8 +108,10 @@ static int read_input(const char *path, char **ret, size_t *ret_size, struct mpa
 
 static int make_cmdline(struct native_boot *b, const struct mpart_plan_kernel *k, struct mpart_error *e)
 {
-        int n = asprintf(&b->cmdline, "%s tsc_early_khz=%u%s%s", k->cmdline_linux,
-                        tsc_khz_since(b->native->tsc), b->extra && *b->extra ? " " : "",
+        char region[REGION_WORD_MAX];
+        region_word(k, region);
+        int n = asprintf(&b->cmdline, "%s tsc_early_khz=%u%s%s%s", k->cmdline_linux,
+                        tsc_khz_since(b->native->tsc), region, b->extra && *b->extra ? " " : "",
                         b->extra ? b->extra : "");
         if (n < 0) {
                 b->cmdline = NULL;

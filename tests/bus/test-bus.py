@@ -158,6 +158,19 @@ class Kernels(Case):
         self.assert_error(invalid, boot, dbus.UInt32(1), dbus.Dictionary({"image": dbus.UInt32(3)}, signature="sv"), says="string")
         self.assertEqual(self.property("State", "/org/mpartd1/kernel/1", KERNEL), "inactive")
 
+    def test_looking_inside(self):
+        def kernel(number):
+            return dbus.Interface(self.object(f"/org/mpartd1/kernel/{number}"), KERNEL)
+
+        wrong_state, invalid = "org.mpartd1.Error.WrongState", "org.freedesktop.DBus.Error.InvalidArgs"
+        self.assert_error(wrong_state, kernel(1).OpenLog, NO_OPTIONS, says="inactive")
+        self.assert_error(wrong_state, kernel(0).OpenLog, NO_OPTIONS, says="dmesg")
+        for options, says in ({"backwards": True}, "backwards"), ({"lines": True}, "lines"), ({"follow": "1"}, "follow"):
+            self.assert_error(invalid, kernel(1).OpenLog, dbus.Dictionary(options, signature="sv"), says=says)
+        with tempfile.TemporaryFile() as file:
+            self.assert_error(wrong_state, kernel(1).Dump, dbus.types.UnixFd(file.fileno()), says="inactive")
+        self.assert_error(wrong_state, kernel(1).CancelDump, says="not being dumped")
+
     def test_unknown_objects(self):
         for path in ("/org/mpartd1/kernel/4", "/org/mpartd1/kernel/01", "/org/mpartd1/kernel/x"):
             self.assert_error("org.freedesktop.DBus.Error.UnknownObject", self.property, "State", path, KERNEL)
@@ -184,7 +197,8 @@ class Kernels(Case):
         self.assertEqual(busctl("call", "org.mpartd1", "/org/mpartd1", MANAGER, "GetPlan").returncode, 0)
         writes = [("/org/mpartd1", MANAGER, "SetPlan", "s", "{}"), ("/org/mpartd1", MANAGER, "Boot", "ua{sv}", "1", "0"),
                   ("/org/mpartd1", MANAGER, "Stop", "u", "1"), ("/org/mpartd1", MANAGER, "BootAll", "a{sv}", "0"),
-                  ("/org/mpartd1/kernel/1", KERNEL, "Boot", "a{sv}", "0"), ("/org/mpartd1/kernel/1", KERNEL, "Stop")]
+                  ("/org/mpartd1/kernel/1", KERNEL, "Boot", "a{sv}", "0"), ("/org/mpartd1/kernel/1", KERNEL, "Stop"),
+                  ("/org/mpartd1/kernel/1", KERNEL, "OpenLog", "a{sv}", "0"), ("/org/mpartd1/kernel/1", KERNEL, "CancelDump")]
         for words in writes:
             with self.subTest(words[2]):
                 refused = busctl("call", "org.mpartd1", *words)

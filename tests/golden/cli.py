@@ -243,6 +243,66 @@ class WithoutDaemon(Case):
         self.assertIn("/nonexistent", run("boot", "3", "--image", "/nonexistent", code=1).stderr)
 
 
+@unittest.skipUnless(Path("/bin/busybox").exists(), "busybox-static is not installed")
+class Initrd(Case):
+    """Any static program passes for the agent."""
+    agent = {"MPART_AGENT": "/bin/busybox"}
+
+    def create(self, name, *options, code=0):
+        path = self.directory / name
+        return path, run("initrd", "create", "-o", path, "--kernel", "none", *options, code=code, env=self.agent)
+
+    @staticmethod
+    def unpack(path):
+        packer = {".zst": ["zstd", "-dc"], ".cpio": ["cat"]}.get(path.suffix, ["gzip", "-dc"])
+        return subprocess.run([*packer, path], check=True, capture_output=True).stdout
+
+    def names(self, path):
+        return subprocess.run(["cpio", "-t", "--quiet"], input=self.unpack(path), check=True,
+                              capture_output=True).stdout.decode().splitlines()
+
+    def test_the_same_twice_in_every_compression(self):
+        plain, _ = self.create("a.cpio")
+        for name in ("b.cpio", "c.img", "d.gz", "e.zst"):
+            path, done = self.create(name)
+            self.assertEqual(self.unpack(path), plain.read_bytes(), name)
+            self.assertIn(str(path), done.stdout)
+            self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(self.create("f.gz")[0].read_bytes(), (self.directory / "d.gz").read_bytes())
+
+    def test_members(self):
+        names = self.names(self.create("members.img")[0])
+        self.assertEqual(names, sorted(names))
+        self.assertLessEqual({"init", "init.real", "bin/busybox", "bin/sh", "dev/console", "etc/inittab"}, set(names))
+
+    def test_added_program_has_its_libraries(self):
+        names = self.names(self.create("program.img", "--add", "/bin/ls:/opt/ls", "--add",
+                                       f"{SOURCE}/tests/golden:/opt/golden")[0])
+        self.assertIn("opt/ls", names)
+        self.assertIn("opt/golden/cli.py", names)
+        self.assertTrue([name for name in names if name.endswith("/libc.so.6")], names)
+
+    def test_wrap(self):
+        base, _ = self.create("base.cpio")
+        wrapped, _ = self.create("wrapped.cpio", "--wrap", base)
+        data = wrapped.read_bytes()
+        self.assertTrue(data.startswith(base.read_bytes()))
+        tail = subprocess.run(["cpio", "-t", "--quiet"], input=data[(base.stat().st_size + 3) // 4 * 4:], check=True,
+                              capture_output=True).stdout.decode().split()
+        self.assertEqual(tail, ["init", "init.real"])
+
+    def test_errors(self):
+        for options in (["--add", "/nonexistent"], ["--wrap", "/nonexistent"], ["--wrap", "/bin/busybox"],
+                        ["--ssh-key", "/etc/passwd"], ["--module", "tun"]):
+            path, done = self.create("never.img", *options, code=1)
+            self.assert_one_sentence(done.stderr)
+            self.assertFalse(path.exists())
+        run("initrd", "destroy", code=2)
+        run("initrd", "create", "--kernel", "../..", code=2)
+        self.assertIn("mpart-agent", run("initrd", "create", "--kernel", "none", "-o", self.directory / "x", code=1,
+                                         env={"MPART_AGENT": "/nonexistent/mpart-agent"}).stderr)
+
+
 class Apply(Case):
     @unittest.skipIf(os.geteuid() == 0, "for an ordinary user")
     def test_is_for_root(self):

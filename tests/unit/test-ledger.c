@@ -36,6 +36,10 @@ static void test_names_round_trip(void **state)
                 assert_int_equal(ledger_stage_from_string(ledger_stage_to_string((enum ledger_stage)i)), i);
         for (int i = 0; i < _TAKEN_MAX; i++)
                 assert_int_equal(taken_kind_from_string(taken_kind_to_string((enum taken_kind)i)), i);
+        for (int i = 0; i < _KERNEL_END_MAX; i++)
+                assert_int_equal(kernel_end_from_string(kernel_end_to_string((enum kernel_end)i)), i);
+        for (int i = 0; i < _END_ACTION_MAX; i++)
+                assert_int_equal(end_action_from_string(end_action_to_string((enum end_action)i)), i);
         for (int i = 0; i < _KERNEL_STATE_MAX; i++)
                 assert_int_equal(kernel_state_from_string(kernel_state_to_string((enum kernel_state)i)), i);
         assert_int_equal(kernel_state_from_string("no"), _KERNEL_STATE_INVALID);
@@ -52,6 +56,10 @@ static void test_what_was_taken_is_read_back(void **state)
         assert_int_equal(ledger_new(s->path, 3, digest, &a), 0);
         a->cmdline = strdup("console=ttyS1 \"quoted\"");
         a->boot_timestamp = 1700000000000001;
+        a->reset_address = 0x17fc02000;
+        assert_int_equal(boot_options_set(&a->options, "image", "/boot/vmlinuz", &e), 0);
+        assert_int_equal(boot_options_set(&a->options, "on-crash", "restart", &e), 0);
+        a->options.limit_burst = 7;
         assert_int_equal(ledger_take(a, (struct taken){ TAKEN_CPU, 6, 14 }, &e), 0);
         assert_int_equal(ledger_take(a, (struct taken){ .kind = TAKEN_LOW }, &e), 0);
         assert_int_equal(ledger_take(a, (struct taken){ .kind = TAKEN_WOKEN }, &e), 0);
@@ -68,9 +76,34 @@ static void test_what_was_taken_is_read_back(void **state)
         assert_string_equal(b->cmdline, a->cmdline);
         assert_string_equal(b->digest, digest);
         assert_true(b->boot_timestamp == a->boot_timestamp);
+        assert_true(b->reset_address == a->reset_address);
+        assert_string_equal(b->options.image, "/boot/vmlinuz");
+        assert_null(b->options.initrd);
+        assert_int_equal(b->options.on[END_CRASH], ACTION_RESTART);
+        assert_int_equal(b->options.on[END_REBOOT], ACTION_RESTART);
+        assert_int_equal(b->options.on[END_HANG], ACTION_STOP);
+        assert_int_equal(b->options.limit_burst, 7);
 
         assert_int_equal(ledger_remove_file(b), 0);
         assert_int_equal(ledger_remove_file(b), 0);
+}
+
+static void test_options(void **state)
+{
+        (void)state;
+        struct boot_options o;
+        struct mpart_error e = MPART_ERROR_INIT;
+        boot_options_init(&o);
+        assert_int_equal(boot_options_set(&o, "colour", "red", &e), -ENOENT);
+        assert_int_equal(boot_options_set(&o, "on-tuesday", "stop", &e), -ENOENT);
+        assert_int_equal(boot_options_set(&o, "image", "vmlinuz", &e), -EINVAL);
+        assert_int_equal(boot_options_set(&o, "on-hang", "dance", &e), -EINVAL);
+        assert_non_null(strstr(e.text, "dance"));
+        assert_int_equal(boot_options_set(&o, "cmdline", "quiet", &e), 0);
+        assert_int_equal(boot_options_set(&o, "cmdline", "debug", &e), 0);
+        assert_string_equal(o.cmdline, "debug");
+        boot_options_free(&o);
+        assert_null(o.cmdline);
 }
 
 static void test_nothing_counts_as_taken_that_is_not_on_disk(void **state)
@@ -97,16 +130,16 @@ static void test_damaged_files_are_named(void **state)
                 "{}",
                 "{\"format\":\"mpart-ledger\",\"version\":2,\"kernel\":1,\"digest\":\"\",\"stage\":"
                 "\"running\","
-                "\"boot_timestamp\":0,\"vmcoreinfo\":0,\"cmdline\":\"\",\"taken\":[]}",
+                "\"boot_timestamp\":0,\"vmcoreinfo\":0,\"reset_address\":0,\"options\":{\"dump\":true,\"limit-burst\":3,\"limit-interval\":60},\"cmdline\":\"\",\"taken\":[]}",
                 "{\"format\":\"mpart-ledger\",\"version\":1,\"kernel\":2,\"digest\":\"\",\"stage\":"
                 "\"running\","
-                "\"boot_timestamp\":0,\"vmcoreinfo\":0,\"cmdline\":\"\",\"taken\":[]}",
+                "\"boot_timestamp\":0,\"vmcoreinfo\":0,\"reset_address\":0,\"options\":{\"dump\":true,\"limit-burst\":3,\"limit-interval\":60},\"cmdline\":\"\",\"taken\":[]}",
                 "{\"format\":\"mpart-ledger\",\"version\":1,\"kernel\":1,\"digest\":\"\",\"stage\":"
                 "\"flying\","
-                "\"boot_timestamp\":0,\"vmcoreinfo\":0,\"cmdline\":\"\",\"taken\":[]}",
+                "\"boot_timestamp\":0,\"vmcoreinfo\":0,\"reset_address\":0,\"options\":{\"dump\":true,\"limit-burst\":3,\"limit-interval\":60},\"cmdline\":\"\",\"taken\":[]}",
                 "{\"format\":\"mpart-ledger\",\"version\":1,\"kernel\":1,\"digest\":\"\",\"stage\":"
                 "\"running\","
-                "\"boot_timestamp\":0,\"vmcoreinfo\":0,\"cmdline\":\"\",\"taken\":[{\"what\":\"house\"}]}",
+                "\"boot_timestamp\":0,\"vmcoreinfo\":0,\"reset_address\":0,\"options\":{\"dump\":true,\"limit-burst\":3,\"limit-interval\":60},\"cmdline\":\"\",\"taken\":[{\"what\":\"house\"}]}",
         };
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
                 struct mpart_error e = MPART_ERROR_INIT;
@@ -124,6 +157,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_names_round_trip),
+                cmocka_unit_test(test_options),
                 ledger_test(test_what_was_taken_is_read_back),
                 ledger_test(test_nothing_counts_as_taken_that_is_not_on_disk),
                 ledger_test(test_damaged_files_are_named),

@@ -12,4 +12,5 @@ trap 'rm -rf "$tree"' EXIT
 meson install -C "$build" --no-rebuild --quiet --destdir "$tree"
 "$here/build-image.sh" "$build"
 "$here/image-kernels.py" "$build/vm/vmlinuz" "$tree/boot/test-kernels"
+"$here/build-agent-initrd.sh" "$tree/boot/agent.img" "$tree/usr/libexec/mpart-agent"
 "$here/build-image.sh" "$build" "$tree"

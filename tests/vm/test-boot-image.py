@@ -12,21 +12,15 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
+from bare import GIB, MIB, Machine, command_line, is_ready
+
 MAKE_BOOT, FIND_VMCOREINFO, BUILD = sys.argv[1:4]
 HERE = Path(__file__).resolve().parent
-DEADLINE = 120
-GIB = 1 << 30
-MIB = 1 << 20
-Q35_LOW_MEMORY = 2 * GIB  # with more than 2.75 GiB of RAM, what is beyond lies from 4 GiB on
-LOW_WINDOW = 0x80000
 RESET_VALUE = 0x5A
 REACHED = 0x6D706172
-# Keeps the driver of serial ports away from those that are not in the kernel's ACPI tables.
-OTHER_PORTS = "reserve=0x3f8,8,0x3e8,8,0x2e8,8"
 ACPI_COMPLAINT = re.compile(
     r".*(?:ACPI (?:BIOS )?(?:Error|Warning|Exception)|ACPI: .*[Ii]nvalid|Firmware (?:Bug|Warn)).*")
 
@@ -38,84 +32,6 @@ def find_kernel():
     image = Path(BUILD) / "vm/vmlinuz"
     installed = sorted(Path("/boot").glob("vmlinuz-*"), key=lambda path: path.stat().st_mtime)
     return next((path for path in [image, *reversed(installed)] if path.exists()), None)
-
-
-def tsc_khz():
-    """TCG hands the host's TSC on; nothing hangs on how exact this is."""
-    match = re.search(r"cpu MHz\s*: ([0-9.]+)", Path("/proc/cpuinfo").read_text())
-    return int(float(match.group(1)) * 1000)
-
-
-class Machine:
-    """One run of QEMU with what make-boot has made."""
-
-    def __init__(self, directory, memory, cpus, ram=GIB):
-        self.directory, self.memory, self.cpus, self.ram = Path(directory), memory, cpus, ram
-        self.split = Q35_LOW_MEMORY if ram > 2816 * MIB else ram
-
-    def file_offset(self, address):
-        return address if address < 4 * GIB else address - 4 * GIB + self.split
-
-    def build(self, kernel, ramdisk, cmdline):
-        words = [MAKE_BOOT, "--kernel", kernel, "--ramdisk", ramdisk, "--cmdline", cmdline, "--low", hex(LOW_WINDOW)]
-        for start, size, node in self.memory:
-            words += ["--memory", f"{start:#x}:{size:#x}:{node}"]
-        for apic_id, node in self.cpus:
-            words += ["--cpu", f"{apic_id}:{node}"]
-        out = subprocess.run([*words, self.directory], check=True, stdout=subprocess.PIPE, text=True).stdout
-        lines = [line.split() for line in out.splitlines()]
-        self.segments = [(int(w[1], 16), int(w[2], 16), w[3]) for w in lines if w[0] == "segment"]
-        self.address = {w[0]: int(w[1], 16) for w in lines if w[0] in ("start", "reached", "reset")}
-
-    def write_memory(self):
-        self.ram_file = self.directory / "ram"
-        with open(self.ram_file, "wb") as f:
-            f.truncate(self.ram)
-            for start, size, _ in self.memory:
-                f.seek(self.file_offset(start))
-                for _ in range(size // MIB):
-                    f.write(b"\xa5" * MIB)
-            for address, size, name in self.segments:
-                f.seek(self.file_offset(address))
-                f.write((Path(name).read_bytes() if name != "-" else b"").ljust(size, b"\0"))
-
-    def read(self, address, size):
-        with open(self.ram_file, "rb") as f:
-            f.seek(self.file_offset(address))
-            return f.read(size)
-
-    def arguments(self):
-        rom = bytearray(64 << 10)
-        rom[-16:-11] = b"\xea" + struct.pack("<HH", 0, self.address["start"] >> 4)  # ljmpw
-        (self.directory / "rom").write_bytes(rom)
-        backend = f"memory-backend-file,id=ram,share=on,size={self.ram},mem-path={self.ram_file}"
-        words = ["qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot", "-accel", "tcg"]
-        words += ["-machine", "q35,memory-backend=ram", "-object", backend, "-m", f"{self.ram // MIB}M"]
-        words += ["-cpu", "max,-cx16", "-smp", str(len(self.cpus)), "-bios", self.directory / "rom"]
-        return words + ["-serial", f"file:{self.directory}/ttyS0", "-serial", f"file:{self.directory}/ttyS1"]
-
-    def console(self, number):
-        path = self.directory / f"ttyS{number}"
-        return path.read_text(errors="replace") if path.exists() else ""
-
-    def run(self, done):
-        """Until `done(self)` or the deadline; what ttyS1 then says."""
-        self.write_memory()
-        qemu = subprocess.Popen(self.arguments())
-        try:
-            end = time.monotonic() + DEADLINE
-            while not done(self):
-                if time.monotonic() > end or qemu.poll() is not None:
-                    raise AssertionError(f"not reached; the console ends in:\n{self.console(1)[-4000:]}")
-                time.sleep(0.1)
-            return self.console(1)
-        finally:
-            qemu.kill()
-            qemu.wait()
-
-
-def is_ready(machine):
-    return "mpart-guest: ready=1" in machine.console(1)
 
 
 class Boot(unittest.TestCase):
@@ -131,10 +47,7 @@ class Boot(unittest.TestCase):
     def boot(self, kernel, *more, memory=((256 * MIB, 512 * MIB, 0),), cpus=((0, 0), (1, 0)), ram=GIB, done=is_ready):
         directory = self.enterContext(tempfile.TemporaryDirectory(dir=self.scratch.name))
         machine = Machine(directory, memory, cpus, ram)
-        # What a secondary is started with. TCG's TSC is steady, but it does not say so.
-        words = ["console=ttyS1,115200", "no_ipi_broadcast=1", "panic=0", "reboot=acpi", "pci=off", "tsc=reliable",
-                 f"tsc_early_khz={tsc_khz()}"]
-        machine.build(kernel, self.ramdisk, " ".join([*words, OTHER_PORTS, *more]))
+        machine.build(MAKE_BOOT, kernel, self.ramdisk, command_line(*more))
         return machine, machine.run(done)
 
     def check_log(self, machine, log):

@@ -213,9 +213,9 @@ def boot_vmlinux(vm):
 @road.step
 def failed_boot(vm):
     """A kernel that never comes up fails by the timeout, with its CPUs given back."""
+    vm.check("mpartctl stop 3")
     if vm.x2apic:
         return  # a minute, and nothing in it depends on the mode
-    vm.check("mpartctl stop 3")
     result = vm.run("mpartctl boot 3 --image $(echo /boot/vmlinuz-*) --initrd /boot/guest.img "
                     "--cmdline 'mem=16M'", 120)
     equal(result.rc, 1)
@@ -245,7 +245,8 @@ def stop_all(vm):
 def main():
     builddir = sys.argv[1]
     x2apic = "--x2apic" in sys.argv[2:]
-    if x2apic and subprocess.run([Path(__file__).with_name("fetch-qemu.sh"), builddir], check=False).returncode != 0:
+    if x2apic and subprocess.run([Path(__file__).with_name("fetch-qemu.sh"), builddir], stdout=subprocess.DEVNULL,
+                                check=False).returncode != 0:
         print("1..0 # SKIP no QEMU that emulates x2APIC can be had")
         return 0
     with VM(builddir, x2apic_machine(builddir) if x2apic else Machine()) as vm:

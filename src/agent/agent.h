@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* mpart-agent: what a secondary runs first. PID 1 of its ramdisk, or in front of the real init, which it
+ * starts in a PID namespace of its own; in between it serves the shared region: console, commands, clock,
+ * shutdown. Static, on the C library alone. */
+#pragma once
+
+#include <poll.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "backoff.h"
+#include "fifo.h"
+#include "ring.h"
+#include "shared-region.h"
+
+#define AGENT_FDS_MAX 64
+
+struct region {
+        struct mpart_shared_header *header; /* NULL: no region */
+        uint64_t size;
+        struct ring console_up, console_down, control_up, control_down;
+        uint64_t next_beat, clock_tick;  /* CLOCK_MONOTONIC, ns; the tick is the last sequence seen */
+        uint64_t daemon_beat, daemon_at; /* last heartbeat seen, and when */
+};
+
+struct console {
+        int master; /* -1: no terminal yet */
+        pid_t shell;
+        uint64_t not_before; /* CLOCK_MONOTONIC, ns: when a shell that ended may start again */
+        bool wanted;
+        struct fifo typed;
+        uint64_t stalled; /* since when the ring has been full, 0: it is not */
+};
+
+struct job {
+        uint32_t id; /* 0: free */
+        pid_t pid;   /* 0: has ended */
+        int status;
+        int in, out[2]; /* -1: closed. With a terminal `in` and out[0] are two descriptors of it */
+        struct fifo input;
+        bool input_ends;
+        uint32_t used;      /* bytes of input used, not yet told */
+        uint32_t credit[2]; /* bytes that may be sent */
+        bool tty;
+};
+
+struct agent {
+        struct region region;
+        struct console console;
+        struct job jobs[MPART_EXEC_JOBS];
+        int proc;                /* descriptor of /proc: it may be moved away */
+        int own_pidns;           /* -1 without an init */
+        char **command;          /* of the init; NULL: none, the agent is the init */
+        pid_t init;              /* 0: none, or ended */
+        pid_t start;             /* of the start script, 0: none */
+        pid_t net;               /* of the process that carries frames, 0: none */
+        uint64_t net_not_before; /* CLOCK_MONOTONIC, ns: when it may start again */
+        bool is_pid1, stopping;
+        uint64_t kill_at; /* CLOCK_MONOTONIC, ns; 0: nothing is being ended */
+        bool over;        /* the state says why */
+        bool ready;       /* descriptors may have something: else a turn looks at the rings alone */
+        struct pollfd fds[AGENT_FDS_MAX];
+        nfds_t n_fds;
+        uint8_t buffer[MPART_EXEC_CHUNK + sizeof(struct mpart_control)];
+        uint8_t record[0x10000];
+};
+
+/* region.c. 0; -ENOENT: no word on the command line; else a negative errno, said on standard error. */
+int region_open(struct agent *a);
+void region_set_state(struct agent *a, enum mpart_agent_state state);
+enum mpart_agent_state region_state(const struct agent *a);
+void region_beat(struct agent *a, uint64_t now);
+bool region_daemon_lives(const struct region *r, uint64_t now);
+
+/* child.c */
+struct child {
+        const char *const *words;
+        const char *const *environment; /* NULL: the default one */
+        const char *directory;          /* NULL or "": / */
+        int in, out, err;               /* become 0, 1, 2 */
+        bool tty;                       /* 0 becomes the controlling terminal */
+};
+/* In the init's PID namespace and root where there is an init. The PID, or a negative errno. */
+pid_t child_start(struct agent *a, const struct child *c);
+/* A new terminal of the secondary's user space; both close on exec, the master does not block. */
+int terminal_open(struct agent *a, int *ret_master, int *ret_slave);
+void terminal_resize(int master, unsigned rows, unsigned columns);
+
+/* console.c, exec.c: `serve` moves what can be moved and tells whether anything was. */
+void console_start(struct agent *a);
+bool console_serve(struct agent *a, uint64_t now);
+void console_add_fds(struct agent *a);
+void console_reaped(struct agent *a, pid_t pid, uint64_t now);
+void console_resize(struct agent *a, unsigned rows, unsigned columns);
+void exec_start(struct agent *a);
+bool exec_serve(struct agent *a);
+void exec_add_fds(struct agent *a);
+void exec_reaped(struct agent *a, pid_t pid, int status);
+
+/* init.c */
+int init_mount(struct agent *a);
+int init_start(struct agent *a);
+void init_serve(struct agent *a, uint64_t now);
+void init_reaped(struct agent *a, pid_t pid, int status);
+
+/* net.c. Modules come first: the interface needs one. */
+void net_load_modules(void);
+void net_serve(struct agent *a, uint64_t now);
+void net_reaped(struct agent *a, pid_t pid);
+
+static inline void add_fd(struct agent *a, int fd, short events)
+{
+        if (a->n_fds < AGENT_FDS_MAX && fd >= 0 && events)
+                a->fds[a->n_fds++] = (struct pollfd){ .fd = fd, .events = events };
+}

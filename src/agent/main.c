@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "macros.h"
+
+#define DEFAULT_INIT "/init.real"
+
+static const char usage[] =
+                "Usage: mpart-agent [-- INIT [ARGUMENT...]]\n"
+                "Runs first in a kernel that mpartd has booted: serves its shared region, and starts INIT\n"
+                "(default: " DEFAULT_INIT ", where there is one) in a PID namespace of its own.\n";
+
+/* 0: go on; 1: done; -EINVAL. */
+static int parse_arguments(struct agent *a, int argc, char **argv)
+{
+        if (argc > 2 && streq(argv[1], "--")) {
+                a->command = argv + 2;
+                return 0;
+        }
+        if (argc == 2 && streq(argv[1], "--help")) {
+                fputs(usage, stdout);
+                return 1;
+        }
+        if (argc == 2 && streq(argv[1], "--version")) {
+                puts("mpart-agent " MPART_VERSION);
+                return 1;
+        }
+        /* The kernel hands PID 1 what it does not know of its command line: for the init, if for anybody. */
+        if (argc > 1 && !a->is_pid1) {
+                fputs(usage, stderr);
+                return -EINVAL;
+        }
+        if (access(DEFAULT_INIT, X_OK) == 0) {
+                static char path[] = DEFAULT_INIT;
+                argv[0] = path;
+                a->command = argv;
+        }
+        return 0;
+}
+
+static void reap(struct agent *a, uint64_t now)
+{
+        int status;
+        for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+                console_reaped(a, pid, now);
+                exec_reaped(a, pid, status);
+                init_reaped(a, pid, status);
+                net_reaped(a, pid);
+        }
+}
+
+static bool drain_signals(int fd)
+{
+        struct signalfd_siginfo info;
+        bool any = false;
+        while (read(fd, &info, sizeof(info)) == sizeof(info))
+                any = true;
+        return any;
+}
+
+static void serve(struct agent *a, int signals)
+{
+        struct backoff pace = { 0 };
+        a->ready = true;
+        while (!a->over) {
+                uint64_t now = monotonic_ns();
+                bool moved = a->ready && drain_signals(signals);
+                if (moved)
+                        reap(a, now);
+                region_beat(a, now);
+                init_serve(a, now);
+                net_serve(a, now);
+                moved |= console_serve(a, now);
+                moved |= exec_serve(a);
+
+                uint64_t sleep = backoff_next(&pace, moved, now);
+                a->ready = true;
+                if (sleep == 0 || a->over)
+                        continue;
+                a->n_fds = 0;
+                add_fd(a, signals, POLLIN);
+                console_add_fds(a);
+                exec_add_fds(a);
+                struct timespec t = { .tv_nsec = (long)sleep };
+                a->ready = ppoll(a->fds, a->n_fds, &t, NULL) > 0;
+                if (a->ready)
+                        pace.last_busy = monotonic_ns();
+        }
+}
+
+/* Nothing is left to do but to be there: where PID 1 ends, the kernel panics. */
+static void rest(struct agent *a)
+{
+        while (a->is_pid1) {
+                const struct timespec second = { .tv_sec = 1 };
+                if (a->region.header)
+                        region_beat(a, monotonic_ns());
+                while (waitpid(-1, NULL, WNOHANG) > 0)
+                        ;
+                nanosleep(&second, NULL);
+        }
+}
+
+static int run_without_region(struct agent *a)
+{
+        static const char *const shell[] = { "sh", NULL };
+        if (a->command) {
+                execv(a->command[0], a->command);
+                fprintf(stderr, "mpart-agent: %s: %s\n", a->command[0], strerror(errno));
+                return 1;
+        }
+        if (!a->is_pid1)
+                return 1;
+        init_start(a);
+        for (;;) {
+                const struct child c = { .words = shell, .in = 0, .out = 1, .err = 2, .tty = true };
+                pid_t pid = child_start(a, &c);
+                for (pid_t ended = 0; pid > 0 && ended != pid;)
+                        ended = waitpid(-1, NULL, 0);
+                sleep(1);
+        }
+}
+
+/* All signals come through a descriptor: the loop alone acts on them. */
+static int block_signals(void)
+{
+        sigset_t all;
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, NULL);
+        sigset_t child;
+        sigemptyset(&child);
+        sigaddset(&child, SIGCHLD);
+        return signalfd(-1, &child, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/* 0, 1 and 2 are open whatever the kernel found for a console. */
+static void open_standard(void)
+{
+        int fd = open("/dev/null", O_RDWR);
+        while (fd >= 0 && fd < 2)
+                fd = dup(fd);
+        if (fd > 2)
+                close(fd);
+}
+
+int main(int argc, char **argv)
+{
+        static struct agent a = { .proc = -1, .own_pidns = -1 };
+        a.is_pid1 = getpid() == 1;
+        int r = parse_arguments(&a, argc, argv);
+        if (r != 0)
+                return r < 0 ? 2 : 0;
+        r = init_mount(&a);
+        open_standard();
+        net_load_modules();
+        if (r == 0)
+                r = region_open(&a);
+        if (r < 0)
+                return run_without_region(&a);
+
+        int signals = block_signals();
+        console_start(&a);
+        exec_start(&a);
+        a.console.wanted = !a.command;
+        r = init_start(&a);
+        if (r < 0)
+                fprintf(stderr, "mpart-agent: the init cannot be started: %s\n", strerror(-r));
+        region_set_state(&a, r < 0     ? MPART_AGENT_FAILED
+                             : a.start ? MPART_AGENT_STARTING
+                                       : MPART_AGENT_READY);
+        serve(&a, signals);
+        rest(&a);
+        return 0;
+}

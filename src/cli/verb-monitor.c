@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <time.h>
+
+#include "bus.h"
+#include "json.h"
+#include "macros.h"
+#include "options.h"
+
+static void print_time(void)
+{
+        char text[32];
+        time_t now = time(NULL);
+        struct tm parts;
+        localtime_r(&now, &parts);
+        strftime(text, sizeof(text), "%F %T", &parts);
+        printf("%s ", text);
+}
+
+static void print_change(void *data, unsigned id, const char *state, const char *reason)
+{
+        (void)data;
+        print_time();
+        printf("kernel %u: %s%s%s\n", id, state, *reason ? ": " : "", reason);
+        fflush(stdout);
+}
+
+static void print_change_json(void *data, unsigned id, const char *state, const char *reason)
+{
+        (void)data;
+        cJSON *o = cJSON_CreateObject();
+        char *text = NULL;
+        if (o && json_add_u64(o, "time", (uint64_t)time(NULL)) == 0 && json_add_u64(o, "id", id) == 0 &&
+                        cJSON_AddStringToObject(o, "state", state) &&
+                        cJSON_AddStringToObject(o, "reason", reason))
+                text = cJSON_PrintUnformatted(o);
+        if (text)
+                puts(text);
+        fflush(stdout);
+        free(text);
+        cJSON_Delete(o);
+}
+
+static bool never(const void *data)
+{
+        (void)data;
+        return false;
+}
+
+int verb_monitor(const struct invocation *c, struct mpart_error *e)
+{
+        bool json = option_given(c, OPTION_JSON);
+        struct bus_follow follow = { .changed = json ? print_change_json : print_change, .done = never };
+        _cleanup_bus_ struct sd_bus *bus = NULL;
+        int r = bus_open(&bus, e);
+        if (r == 0)
+                r = bus_follow_start(bus, &follow, e);
+        return r < 0 ? r : bus_follow_wait(bus, &follow, e);
+}

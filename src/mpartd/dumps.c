@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dumps.h"
+#include "fs.h"
+#include "log.h"
+#include "macros.h"
+
+/* Their names end in the time they were made, the same width each. */
+static const char *time_of(const char *name)
+{
+        const char *dash = strrchr(name, '-');
+        return startswith(name, "kernel-") && dash ? dash : NULL;
+}
+
+static int oldest_of(char **names, size_t n)
+{
+        int oldest = -1;
+        for (size_t i = 0; i < n; i++)
+                if (time_of(names[i]) &&
+                                (oldest < 0 || strcmp(time_of(names[i]), time_of(names[oldest])) < 0))
+                        oldest = (int)i;
+        return oldest;
+}
+
+static uint64_t disk_use(int directory, char **names, size_t n, size_t *ret_count)
+{
+        uint64_t sum = 0;
+        *ret_count = 0;
+        for (size_t i = 0; i < n; i++) {
+                struct stat st;
+                if (!time_of(names[i]) || fstatat(directory, names[i], &st, 0) < 0)
+                        continue;
+                sum += (uint64_t)st.st_blocks * 512;
+                ++*ret_count;
+        }
+        return sum;
+}
+
+/* 1: the oldest dump has gone; 0: there is room; negative: there is none to be had. */
+static int make_room(int directory, uint64_t size)
+{
+        char **names;
+        size_t n, count;
+        struct statvfs disk;
+        int r = list_directory_at(directory, ".", &names, &n);
+        if (r < 0)
+                return r;
+        uint64_t used = disk_use(directory, names, n, &count);
+        if (fstatvfs(directory, &disk) < 0) {
+                r = -errno;
+        } else {
+                uint64_t all = (uint64_t)disk.f_blocks * disk.f_frsize,
+                         left = (uint64_t)disk.f_bavail * disk.f_frsize;
+                bool fits = count < DUMPS_KEPT && size / DUMPS_SPARSE <= left &&
+                            used <= all / DUMPS_DISK_SHARE;
+                int oldest = fits ? -1 : oldest_of(names, n);
+                if (oldest >= 0)
+                        r = unlinkat(directory, names[oldest], 0) < 0 ? -errno : 1;
+                else if (!fits)
+                        r = -ENOSPC;
+                if (r == 1)
+                        log_info("dump %s makes room for a new one", names[oldest]);
+        }
+        free_names(names, n);
+        return r;
+}
+
+static int create(const char *directory, unsigned kernel, char **ret_path)
+{
+        char when[32];
+        time_t now = time(NULL);
+        struct tm parts;
+        gmtime_r(&now, &parts);
+        strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &parts);
+        char *path = NULL;
+        if (asprintf(&path, "%s/kernel-%u-%s.vmcore", directory, kernel, when) < 0)
+                return -ENOMEM;
+        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0) {
+                int r = -errno;
+                free(path);
+                return r;
+        }
+        *ret_path = path;
+        return fd;
+}
+
+int dumps_create(const char *directory, unsigned kernel, uint64_t size, int *ret_fd, char **ret_path,
+                struct mpart_error *e)
+{
+        _cleanup_free_ char *dumps = NULL;
+        if (asprintf(&dumps, "%s/dumps", directory) < 0)
+                return mpart_error_set(e, -ENOMEM, "out of memory");
+        if (mkdir(dumps, 0700) < 0 && errno != EEXIST)
+                return mpart_error_set(e, -errno, "%s: %s", dumps, strerror(errno));
+        _cleanup_close_ int fd = open(dumps, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return mpart_error_set(e, -errno, "%s: %s", dumps, strerror(errno));
+
+        int r;
+        while ((r = make_room(fd, size)) > 0)
+                continue;
+        if (r == 0)
+                r = create(dumps, kernel, ret_path);
+        if (r < 0)
+                return mpart_error_set(e, r, "%s: no room for a dump of %llu MiB of memory: %s", dumps,
+                                (unsigned long long)(size / MiB), strerror(-r));
+        *ret_fd = r;
+        return 0;
+}
+
+void dumps_discard(const char *path)
+{
+        if (path && unlink(path) < 0 && errno != ENOENT)
+                log_warning("%s: %s", path, strerror(errno));
+}

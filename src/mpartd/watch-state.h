@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Between watch.c and watch-state.c: one watched kernel. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "memview.h"
+#include "watch.h"
+
+#define WATCH_DETAIL_MAX 256
+
+struct watch_report {
+        uint32_t kernel;
+        enum kernel_end end;
+        uint64_t generation;
+        char detail[WATCH_DETAIL_MAX];
+};
+
+struct watched {
+        struct native *native;
+        struct claim claim;
+        struct taken *cpus;
+        size_t n_cpus;
+        uint64_t generation; /* the boot's timestamp */
+        int report_fd;
+        atomic_bool reported;
+        struct physmem_map reset;
+
+        /* watch-state.c alone, in the slower thread */
+        struct memview view;
+        bool opened, tells_state;
+        unsigned tries; /* to open the memory */
+        struct log_follower log;
+        uint64_t jiffies, moved_ns,
+                        asked_ns; /* CLOCK_MONOTONIC; asked_ns 0: no message was sent since it moved */
+};
+
+/* One look. True: the kernel has ended. */
+bool watch_state_look(struct watched *x, enum kernel_end *ret, char detail[static WATCH_DETAIL_MAX]);

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "fs.h"
+#include "macros.h"
+#include "poller.h"
+#include "watch-state.h"
+
+#define RESET_PERIOD_NS UINT64_C(2000000)
+#define STATE_PERIOD_NS UINT64_C(250000000)
+
+struct watch {
+        struct native *native;
+        struct poller *resets, *states;
+        watch_fn f;
+        void *userdata;
+        int pipe[2];
+        sd_event_source *source;
+};
+
+static void watched_free(struct watched *x)
+{
+        if (!x)
+                return;
+        memview_close(&x->view);
+        physmem_unmap(&x->reset);
+        claim_free(&x->claim);
+        free(x->cpus);
+        free(x);
+}
+
+/* Once for each kernel watched: both threads may see it end. */
+static void report(struct watched *x, enum kernel_end end, const char *detail)
+{
+        if (atomic_exchange(&x->reported, true))
+                return;
+        struct watch_report r = { .kernel = x->claim.kernel, .end = end, .generation = x->generation };
+        snprintf(r.detail, sizeof(r.detail), "%.*s", WATCH_DETAIL_MAX - 1, detail);
+        write_all(x->report_fd, &r, sizeof(r)); /* below PIPE_BUF: whole or not at all */
+}
+
+static void look_at_reset(void *entry)
+{
+        struct watched *x = entry;
+        if (*(volatile uint8_t *)x->reset.data != MPART_RESET_VALUE || atomic_load(&x->reported))
+                return;
+        struct mpart_error e = MPART_ERROR_INIT;
+        int r = 0;
+        for (size_t i = 0; i < x->n_cpus; i++)
+                if (cpugate_stop(&x->native->cpus, &x->claim, x->cpus[i].cpu, x->cpus[i].apic_id, &e) < 0)
+                        r = e.code;
+        report(x, END_REBOOT, r < 0 ? e.text : "it asked for a restart");
+}
+
+static void look_at_state(void *entry)
+{
+        struct watched *x = entry;
+        enum kernel_end end;
+        char detail[WATCH_DETAIL_MAX];
+        if (!atomic_load(&x->reported) && watch_state_look(x, &end, detail))
+                report(x, end, detail);
+}
+
+static int on_report(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        struct watch *w = userdata;
+        struct watch_report r;
+        (void)source;
+        (void)revents;
+        if (read(fd, &r, sizeof(r)) != sizeof(r))
+                return 0;
+        struct watched *x = poller_remove(w->resets, r.kernel);
+        if (x && x->generation != r.generation) { /* of a boot before this one */
+                if (poller_add(w->resets, r.kernel, x) == 0)
+                        return 0;
+        }
+        poller_remove(w->states, r.kernel);
+        watched_free(x);
+        if (x)
+                w->f(r.kernel, r.end, r.detail, w->userdata);
+        return 0;
+}
+
+int watch_new(sd_event *event, struct native *native, watch_fn f, void *userdata, struct watch **ret)
+{
+        struct watch *w = calloc(1, sizeof(*w));
+        if (!w)
+                return -ENOMEM;
+        *w = (struct watch){ .native = native, .f = f, .userdata = userdata, .pipe = { -1, -1 } };
+        int r = pipe2(w->pipe, O_CLOEXEC) < 0 ? -errno : 0;
+        if (r == 0)
+                r = sd_event_add_io(event, &w->source, w->pipe[0], EPOLLIN, on_report, w);
+        if (r >= 0)
+                r = poller_new(RESET_PERIOD_NS, look_at_reset, &w->resets);
+        if (r >= 0)
+                r = poller_new(STATE_PERIOD_NS, look_at_state, &w->states);
+        if (r < 0) {
+                watch_free(w);
+                return r;
+        }
+        *ret = w;
+        return 0;
+}
+
+void watch_free(struct watch *w)
+{
+        if (!w)
+                return;
+        poller_free(w->resets);
+        poller_free(w->states);
+        sd_event_source_disable_unref(w->source);
+        close_fd(&w->pipe[0]);
+        close_fd(&w->pipe[1]);
+        free(w);
+}
+
+static int fill(struct watched *x, const struct mpart_plan_kernel *kernel, const struct ledger *l,
+                struct mpart_error *e)
+{
+        int r = claim_make(kernel, &x->claim);
+        x->cpus = calloc(l->n_taken + 1, sizeof(*x->cpus));
+        if (r < 0 || !x->cpus)
+                return mpart_error_set(e, -ENOMEM, "out of memory");
+        for (size_t i = 0; i < l->n_taken; i++)
+                if (l->taken[i].kind == TAKEN_CPU)
+                        x->cpus[x->n_cpus++] = l->taken[i];
+        return physmem_map(&x->native->mem, &x->claim, l->reset_address, 1, false, &x->reset, e);
+}
+
+int watch_add(struct watch *w, const struct mpart_plan_kernel *kernel, const struct ledger *l,
+                struct mpart_error *e)
+{
+        struct watched *x = calloc(1, sizeof(*x));
+        if (!x)
+                return mpart_error_set(e, -ENOMEM, "out of memory");
+        x->native = w->native;
+        x->report_fd = w->pipe[1];
+        x->generation = l->boot_timestamp;
+        int r = fill(x, kernel, l, e);
+        if (r == 0)
+                r = poller_add(w->resets, kernel->id, x);
+        if (r < 0) {
+                watched_free(x);
+                return r;
+        }
+        /* Without the slower looks a restart is still caught. */
+        return poller_add(w->states, kernel->id, x);
+}
+
+void watch_remove(struct watch *w, unsigned kernel)
+{
+        poller_remove(w->states, kernel);
+        watched_free(poller_remove(w->resets, kernel));
+}

@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "kmem-fixture.h"
+#include "macros.h"
+#include "vmcore.h"
+
+#define PAGE 4096
+#define DAMAGES 3000
+#define LOG_MAX 8192
+
+static int setup(void **state)
+{
+        static struct fixture f;
+        fixture_make(&f, true);
+        *state = &f;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        fixture_free(*state);
+        return 0;
+}
+
+static void put(struct fixture *f, enum fixture_state state, const char *text)
+{
+        fixture_put_record(f, state, 6, text, strlen(text));
+}
+
+struct log {
+        char text[LOG_MAX];
+        size_t n;
+};
+
+static int append_record(void *data, const struct mpart_klog_record *r)
+{
+        struct log *log = data;
+        _cleanup_free_ char *line = mpart_klog_format(r);
+        assert_non_null(line);
+        assert_true(strlen(log->text) + strlen(line) < LOG_MAX);
+        strcat(log->text, line);
+        log->n++;
+        return 0;
+}
+
+static void read_log(const struct mpart_kmem *k, uint64_t *seq, unsigned flags, struct log *ret)
+{
+        *ret = (struct log){ .n = 0 };
+        assert_int_equal(mpart_klog_read(k, seq, flags, append_record, ret, NULL), 0);
+}
+
+static void test_memory(void **state)
+{
+        struct fixture *f = *state;
+        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f);
+        assert_string_equal(k->info.release, "6.1.0-1-test");
+        assert_int_equal(k->note_address, FIXTURE_START + FIXTURE_NOTE);
+        assert_true(k->page_offset == FIXTURE_PAGE_OFFSET);
+
+        uint64_t physical, room, value = 0;
+        assert_int_equal(mpart_kmem_translate(k, FIXTURE_STEXT + 0x1234, &physical, &room), 0);
+        assert_int_equal(physical, FIXTURE_START + 0x1234);
+        uint64_t direct = FIXTURE_PAGE_OFFSET + FIXTURE_START;
+        assert_int_equal(mpart_kmem_translate(k, direct + 3 * MiB, &physical, &room), 0);
+        assert_int_equal(physical, FIXTURE_START + 3 * MiB);
+        assert_int_equal(room, MiB);
+        assert_int_equal(mpart_kmem_read(k, direct + FIXTURE_VARIABLES + 16, &value, 8), 0);
+        assert_int_equal(value, 4294937296);
+
+        assert_int_equal(mpart_kmem_read(k, direct + FIXTURE_SIZE - 4, &value, 8), -EFAULT);
+        assert_int_equal(mpart_kmem_read(k, direct - 8, &value, 8), -EFAULT);
+        assert_int_equal(mpart_kmem_read(k, 0, &value, 8), -EFAULT);
+        assert_int_equal(mpart_kmem_read(k, FIXTURE_STEXT - 8, &value, 8), -EFAULT); /* outside the range */
+        assert_null(mpart_kmem_at(k, FIXTURE_START - 1, &room));
+        assert_null(mpart_kmem_at(k, FIXTURE_START + FIXTURE_SIZE, &room));
+}
+
+/* Reads go on from one range to the next; a range that is missing is an error. */
+static void test_two_ranges(void **state)
+{
+        struct fixture *f = *state;
+        const struct mpart_kmem_range halves[] = {
+                { FIXTURE_START, MiB, f->memory },
+                { FIXTURE_START + MiB, FIXTURE_SIZE - MiB, f->memory + MiB },
+        };
+        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = NULL, *half = NULL;
+        assert_int_equal(mpart_kmem_open(halves, 2, &k, NULL), 0);
+        memcpy(f->memory + MiB - 4, "12345678", 8);
+        char text[9] = { 0 };
+        assert_int_equal(mpart_kmem_read_physical(k, FIXTURE_START + MiB - 4, text, 8), 0);
+        assert_string_equal(text, "12345678");
+        assert_int_equal(mpart_kmem_open(halves, 1, &half, NULL), 0);
+        assert_int_equal(mpart_kmem_read_physical(half, FIXTURE_START + MiB - 4, text, 8), -EFAULT);
+}
+
+static void assert_not_open(const struct fixture *f, int code)
+{
+        struct mpart_error e = MPART_ERROR_INIT;
+        struct mpart_kmem *k = NULL;
+        assert_int_equal(mpart_kmem_open(&f->range, 1, &k, &e), code);
+        assert_null(k);
+        assert_string_not_equal(e.text, "");
+}
+
+static void test_no_kernel(void **state)
+{
+        struct fixture *f = *state;
+        uint64_t entry;
+        memcpy(&entry, f->memory + 0x5000 + 8 * 8, 8); /* _stext: 2 MiB page 8 of the image's mapping */
+        fixture_set_u64(f, 0x5000 + 8 * 8, entry + 2 * MiB);
+        assert_not_open(f, -ENODATA);
+        fixture_set_u64(f, 0x5000 + 8 * 8, 0);
+        assert_not_open(f, -ENODATA);
+        fixture_set_u64(f, 0x5000 + 8 * 8, entry);
+        mpart_kmem_free(fixture_open(f));
+
+        fixture_drop_key(f, "NUMBER(phys_base)");
+        assert_not_open(f, -EBADMSG);
+        memset(f->memory + FIXTURE_NOTE, 0, PAGE);
+        assert_not_open(f, -ENODATA);
+}
+
+static void test_log(void **state)
+{
+        struct fixture *f = *state;
+        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f);
+        uint64_t seq = 0;
+        struct log log;
+        read_log(k, &seq, 0, &log);
+        assert_int_equal(log.n, 0);
+        assert_int_equal(seq, 0);
+
+        put(f, FIXTURE_FINALIZED, "Linux version 6.1");
+        put(f, FIXTURE_FINALIZED, "two\nlines\tand \x1b[1m\xc3\xa4");
+        put(f, FIXTURE_FINALIZED, "");
+        read_log(k, &seq, 0, &log);
+        assert_string_equal(log.text, "[    0.000000] Linux version 6.1\n"
+                                      "[    1.000000] two\nlines\tand \\x1b[1m\\xc3\\xa4\n"
+                                      "[    2.000000] \n");
+        assert_int_equal(seq, 3);
+        read_log(k, &seq, 0, &log);
+        assert_int_equal(log.n, 0);
+
+        fixture_drop_key(f, "SYMBOL(prb)");
+        _cleanup_(mpart_kmem_freep) struct mpart_kmem *old = fixture_open(f);
+        assert_int_equal(mpart_klog_read(old, &seq, 0, append_record, &log, NULL), -EOPNOTSUPP);
+}
+
+/* Records not yet final are in a snapshot, unless their writer is at work; a follower waits for them. */
+static void test_unfinished_records(void **state)
+{
+        struct fixture *f = *state;
+        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f);
+        put(f, FIXTURE_FINALIZED, "a");
+        put(f, FIXTURE_RESERVED, "b");
+        put(f, FIXTURE_FINALIZED, "c");
+        put(f, FIXTURE_COMMITTED, "d");
+        put(f, FIXTURE_REUSABLE, "e");
+        uint64_t seq = 0;
+        struct log log;
+        read_log(k, &seq, 0, &log);
+        assert_string_equal(log.text, "[    0.000000] a\n[    2.000000] c\n[    3.000000] d\n");
+        assert_int_equal(seq, 5);
+
+        seq = 0;
+        read_log(k, &seq, MPART_KLOG_FINAL, &log);
+        assert_string_equal(log.text, "[    0.000000] a\n");
+        assert_int_equal(seq, 1);
+        f->memory[FIXTURE_DESCS + 24 + 7] |= FIXTURE_FINALIZED << 6; /* b is done */
+        read_log(k, &seq, MPART_KLOG_FINAL, &log);
+        assert_string_equal(log.text, "[    1.000000] b\n[    2.000000] c\n");
+        assert_int_equal(seq, 3);
+}
+
+/* Text and records wrap; a follower that was too slow goes on with the oldest there is. */
+static void test_wrapping(void **state)
+{
+        struct fixture *f = *state;
+        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f);
+        char text[240];
+        uint64_t seq = 0;
+        struct log log;
+        for (int i = 0; i < 100; i++) {
+                int n = snprintf(text, sizeof(text), "record %d%*s", i, 200 + i % 17, "end");
+                assert_true(n > 0);
+                put(f, FIXTURE_FINALIZED, text);
+                read_log(k, &seq, MPART_KLOG_FINAL, &log);
+                assert_int_equal(log.n, 1);
+                assert_string_equal(strchr(log.text, ']') + 2, strcat(text, "\n"));
+        }
+        seq = 5;
+        read_log(k, &seq, 0, &log);
+        assert_int_equal(log.n, FIXTURE_RECORDS);
+        assert_non_null(strstr(log.text, "] record 84 "));
+        assert_int_equal(seq, 100);
+        seq = 98;
+        read_log(k, &seq, 0, &log);
+        assert_int_equal(log.n, 2);
+
+        uint64_t first, last;
+        assert_int_equal(mpart_klog_span(k, 3, &first, &last, NULL), 0);
+        assert_int_equal(first, 97);
+        assert_int_equal(last, 99);
+        assert_int_equal(mpart_klog_span(k, 1000, &first, &last, NULL), 0);
+        assert_int_equal(first, 84);
+}
+
+static int keep_json(void *data, const struct mpart_klog_record *r)
+{
+        *(char **)data = mpart_klog_format_json(r);
+        return -ECANCELED;
+}
+
+static void test_json(void **state)
+{
+        struct fixture *f = *state;
+        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f);
+        _cleanup_free_ char *line = NULL;
+        uint64_t seq = 1;
+        put(f, FIXTURE_FINALIZED, "");
+        fixture_put_record(f, FIXTURE_FINALIZED, 4, "\"q\" \xc3\xa4 \xff\xc3\n\0", 11);
+        assert_int_equal(mpart_klog_read(k, &seq, 0, keep_json, &line, NULL), -ECANCELED);
+        assert_string_equal(line,
+                        "{\"seq\":1,\"time_us\":1000000,\"level\":4,\"facility\":3,"
+                        "\"caller\":2147483649,"
+                        "\"text\":\"\\\"q\\\" \xc3\xa4 \xef\xbf\xbd\xef\xbf\xbd\\n\xef\xbf\xbd\"}\n");
+}
+
+static void check_symbols(const struct mpart_kmem *k)
+{
+        const char *const names[] = { "panic_cpu", "nothing", "system_state", "jiffies_64", "start_kerne" };
+        uint64_t found[ARRAY_SIZE(names)];
+        assert_int_equal(mpart_kallsyms_find(k, names, ARRAY_SIZE(names), found, NULL), 3);
+        assert_true(found[0] == FIXTURE_STEXT + FIXTURE_VARIABLES + 4);
+        assert_int_equal(found[1], 0);
+        assert_true(found[2] == FIXTURE_STEXT + FIXTURE_VARIABLES);
+        assert_true(found[3] == FIXTURE_STEXT + FIXTURE_VARIABLES + 16);
+        assert_int_equal(found[4], 0);
+        assert_int_equal(mpart_kallsyms_find(k, NULL, 0, NULL, NULL), 0);
+}
+
+static void test_symbols(void **state)
+{
+        struct fixture *f = *state, plain;
+        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f);
+        check_symbols(k);
+        fixture_make(&plain, false);
+        struct mpart_kmem *of_plain = fixture_open(&plain);
+        check_symbols(of_plain);
+        mpart_kmem_free(of_plain);
+        fixture_free(&plain);
+
+        /* Tables that do not agree with _stext are not believed. */
+        const char *const name = "panic_cpu";
+        uint64_t found = 7;
+        fixture_set_u64(f, FIXTURE_SYMBOLS + 0xc000, FIXTURE_STEXT + 1);
+        assert_int_equal(mpart_kallsyms_find(k, &name, 1, &found, NULL), -EBADMSG);
+        assert_int_equal(found, 7);
+}
+
+static void test_state(void **state)
+{
+        struct fixture *f = *state;
+        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f), *old = NULL;
+        struct mpart_kstate s;
+        assert_int_equal(mpart_kstate_read(k, &s, NULL), 0);
+        assert_true(s.found);
+        assert_int_equal(s.system_state, MPART_SYSTEM_RUNNING);
+        assert_int_equal(s.panic_cpu, -1);
+        assert_int_equal(s.jiffies, 4294937296);
+        f->memory[FIXTURE_VARIABLES] = MPART_SYSTEM_RESTART;
+        memset(f->memory + FIXTURE_VARIABLES + 4, 0, 4);
+        memset(f->memory + FIXTURE_SYMBOLS, 0, 0x1000); /* not looked up twice */
+        assert_int_equal(mpart_kstate_read(k, &s, NULL), 0);
+        assert_int_equal(s.system_state, MPART_SYSTEM_RESTART);
+        assert_int_equal(s.panic_cpu, 0);
+
+        fixture_drop_key(f, "SYMBOL(kallsyms_names)");
+        old = fixture_open(f);
+        assert_int_equal(mpart_kstate_read(old, &s, NULL), 0);
+        assert_false(s.found);
+        const char *const name = "panic_cpu";
+        uint64_t found;
+        assert_int_equal(mpart_kallsyms_find(old, &name, 1, &found, NULL), -EOPNOTSUPP);
+
+        for (int i = 0; i < _MPART_SYSTEM_MAX; i++)
+                assert_non_null(mpart_system_state_to_string(i));
+        assert_null(mpart_system_state_to_string(_MPART_SYSTEM_MAX));
+        assert_null(mpart_system_state_to_string(-1));
+}
+
+static int count_progress(void *data, uint64_t done, uint64_t total)
+{
+        assert_int_equal(total, FIXTURE_SIZE);
+        *(uint64_t *)data = done;
+        return 0;
+}
+
+static int cancel_half_way(void *data, uint64_t done, uint64_t total)
+{
+        (void)data;
+        return done * 2 >= total ? -ECANCELED : 0;
+}
+
+static int scratch_file(void)
+{
+        char path[] = "/tmp/test-kmem.XXXXXX";
+        int fd = mkstemp(path);
+        assert_true(fd >= 0);
+        unlink(path);
+        return fd;
+}
+
+static void test_dump(void **state)
+{
+        struct fixture *f = *state;
+        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f);
+        _cleanup_close_ int fd = scratch_file();
+        uint64_t done = 0;
+        assert_int_equal(mpart_vmcore_write(k, fd, count_progress, &done, NULL), 0);
+        assert_int_equal(done, FIXTURE_SIZE);
+
+        Elf64_Ehdr ehdr;
+        Elf64_Phdr phdr[3];
+        assert_int_equal(pread(fd, &ehdr, sizeof(ehdr), 0), sizeof(ehdr));
+        assert_int_equal(ehdr.e_type, ET_CORE);
+        assert_int_equal(ehdr.e_phnum, 3);
+        assert_int_equal(pread(fd, phdr, sizeof(phdr), (off_t)ehdr.e_phoff), sizeof(phdr));
+        assert_int_equal(phdr[0].p_type, PT_NOTE);
+        _cleanup_free_ char *note = malloc(phdr[0].p_filesz);
+        assert_int_equal(pread(fd, note, phdr[0].p_filesz, (off_t)phdr[0].p_offset), phdr[0].p_filesz);
+        assert_memory_equal(note, f->memory + FIXTURE_NOTE, phdr[0].p_filesz);
+
+        assert_true(phdr[1].p_vaddr == FIXTURE_STEXT &&
+                        phdr[2].p_vaddr == FIXTURE_PAGE_OFFSET + FIXTURE_START);
+        assert_int_equal(phdr[1].p_paddr, FIXTURE_START);
+        assert_int_equal(phdr[1].p_offset, phdr[2].p_offset);
+        assert_int_equal(phdr[2].p_filesz, FIXTURE_SIZE);
+        _cleanup_free_ uint8_t *memory = malloc(FIXTURE_SIZE);
+        assert_int_equal(pread(fd, memory, FIXTURE_SIZE, (off_t)phdr[2].p_offset), FIXTURE_SIZE);
+        assert_memory_equal(memory, f->memory, FIXTURE_SIZE);
+        struct stat st;
+        assert_int_equal(fstat(fd, &st), 0);
+        assert_int_equal(st.st_size, phdr[2].p_offset + FIXTURE_SIZE);
+        assert_true(st.st_blocks * 512 < (blkcnt_t)(FIXTURE_SIZE / 4)); /* holes */
+}
+
+/* A file that is not empty is written whole: no hole lets old bytes through. */
+static void test_dump_over_a_file(void **state)
+{
+        struct fixture *f = *state;
+        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f);
+        _cleanup_close_ int fd = scratch_file();
+        char page[PAGE];
+        memset(page, 'x', sizeof(page));
+        for (uint64_t i = 0; i < FIXTURE_SIZE / PAGE; i++)
+                assert_int_equal(write(fd, page, PAGE), PAGE);
+        assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+        assert_int_equal(mpart_vmcore_write(k, fd, NULL, NULL, NULL), 0);
+        assert_int_equal(pread(fd, page, PAGE, FIXTURE_SIZE - PAGE), PAGE);
+        assert_int_equal(page[0], 0);
+
+        assert_int_equal(mpart_vmcore_write(k, fd, cancel_half_way, NULL, NULL), -ECANCELED);
+        struct mpart_error e = MPART_ERROR_INIT;
+        assert_int_equal(mpart_vmcore_write(k, -1, NULL, NULL, &e), -EBADF);
+        assert_string_not_equal(e.text, "");
+}
+
+/* A fixed sequence of numbers (xorshift64). */
+static uint64_t next_random(uint64_t *seed)
+{
+        *seed ^= *seed << 13;
+        *seed ^= *seed >> 7;
+        *seed ^= *seed << 17;
+        return *seed;
+}
+
+static int count_record(void *data, const struct mpart_klog_record *r)
+{
+        size_t *n = data;
+        assert_true(r->length <= UINT16_MAX);
+        assert_true(++*n <= FIXTURE_RECORDS << 20);
+        char *json = mpart_klog_format_json(r);
+        assert_non_null(json);
+        free(json);
+        return *n > 64 ? -ECANCELED : 0;
+}
+
+/* All that there is, on memory that may be anything. */
+static bool use_everything(const struct fixture *f)
+{
+        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = NULL;
+        if (mpart_kmem_open(&f->range, 1, &k, NULL) < 0)
+                return false;
+        struct mpart_kstate s;
+        uint64_t seq = 0, first, last;
+        size_t n = 0;
+        mpart_klog_read(k, &seq, 0, count_record, &n, NULL);
+        seq = 3;
+        n = 0;
+        mpart_klog_read(k, &seq, MPART_KLOG_FINAL, count_record, &n, NULL);
+        mpart_klog_span(k, 5, &first, &last, NULL);
+        mpart_kstate_read(k, &s, NULL);
+        return true;
+}
+
+static const struct {
+        size_t start, size;
+} parts[] = {
+        { FIXTURE_PGD, 0x5000 },
+        { FIXTURE_NOTE, 2400 },
+        { FIXTURE_RING, 64 + 80 },
+        { FIXTURE_DESCS, FIXTURE_RECORDS * 24 },
+        { FIXTURE_INFOS, FIXTURE_RECORDS * 88 },
+        { FIXTURE_SYMBOLS, 400 },
+        { FIXTURE_SYMBOLS + 0x8000, 0x300 },
+        { FIXTURE_SYMBOLS + 0x9000, 0x200 },
+        { FIXTURE_SYMBOLS + 0xa000, 0x200 },
+        { FIXTURE_SYMBOLS + 0xb000, 0x40 },
+};
+
+static void test_damage(void **state)
+{
+        struct fixture *f = *state;
+        for (int i = 0; i < 20; i++)
+                put(f, FIXTURE_FINALIZED, "some text of a record");
+        _cleanup_free_ uint8_t *whole = malloc(FIXTURE_END);
+        memcpy(whole, f->memory, FIXTURE_END);
+
+        uint64_t seed = 0x6d706172;
+        unsigned opened = 0;
+        for (int i = 0; i < DAMAGES; i++) {
+                for (uint64_t n = 1 + next_random(&seed) % 4; n > 0; n--) {
+                        size_t part = next_random(&seed) % ARRAY_SIZE(parts);
+                        size_t at = parts[part].start + next_random(&seed) % parts[part].size;
+                        f->memory[at] = (uint8_t)next_random(&seed);
+                }
+                opened += use_everything(f);
+                memcpy(f->memory, whole, FIXTURE_END);
+        }
+        assert_true(opened > DAMAGES / 2 && opened < DAMAGES); /* the damage hits, but not always the door */
+}
+
+/* Each byte of the ring's own structure and of the note's numbers, one after the other. */
+static void test_extremes(void **state)
+{
+        struct fixture *f = *state;
+        for (int i = 0; i < 20; i++)
+                put(f, FIXTURE_FINALIZED, "some text of a record");
+        for (size_t at = FIXTURE_RING; at < FIXTURE_RING + 64 + 80; at++)
+                for (int value = 0; value < 256; value += 51) {
+                        uint8_t was = f->memory[at];
+                        f->memory[at] = (uint8_t)value;
+                        use_everything(f);
+                        f->memory[at] = was;
+                }
+        for (size_t at = FIXTURE_NOTE + 24; at < FIXTURE_NOTE + 2400; at++) {
+                uint8_t was = f->memory[at];
+                if (was < '0' || was > '9')
+                        continue;
+                f->memory[at] = '9';
+                use_everything(f);
+                f->memory[at] = was;
+        }
+        assert_true(use_everything(f));
+}
+
+/* Page tables that lead back to themselves end at the lowest level. */
+static void test_circular_tables(void **state)
+{
+        struct fixture *f = *state;
+        for (size_t i = 0; i < 511; i++) /* the last one maps the image */
+                fixture_set_u64(f, FIXTURE_PGD + i * 8, (FIXTURE_START + FIXTURE_PGD) | 0x63);
+        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f);
+        assert_int_equal(k->page_offset, 0);
+        use_everything(f);
+}
+
+/* Memory that ends within what is read. */
+static void test_every_end(void **state)
+{
+        struct fixture *f = *state;
+        put(f, FIXTURE_FINALIZED, "some text of a record");
+        for (size_t size = 0x9000; size < FIXTURE_END + PAGE; size += 1021) {
+                uint8_t *part = malloc(size); /* exactly: a read behind it is seen */
+                memcpy(part, f->memory, size);
+                const struct fixture cut = { .range = { FIXTURE_START, size, part } };
+                assert_true(use_everything(&cut));
+                free(part);
+        }
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(test_memory),
+                TEST(test_two_ranges),
+                TEST(test_no_kernel),
+                TEST(test_log),
+                TEST(test_unfinished_records),
+                TEST(test_wrapping),
+                TEST(test_json),
+                TEST(test_symbols),
+                TEST(test_state),
+                TEST(test_dump),
+                TEST(test_dump_over_a_file),
+                TEST(test_damage),
+                TEST(test_extremes),
+                TEST(test_circular_tables),
+                TEST(test_every_end),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

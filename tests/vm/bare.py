@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A bare QEMU that runs what libmpart builds for one secondary: its memory is a file, the segments are written into
+it, and a ROM of one instruction jumps to the start address in real mode, as a SIPI would."""
+import json
+import re
+import socket
+import struct
+import subprocess
+import time
+from pathlib import Path
+
+DEADLINE = 120
+GIB = 1 << 30
+MIB = 1 << 20
+Q35_LOW_MEMORY = 2 * GIB  # with more than 2.75 GiB of RAM, what is beyond lies from 4 GiB on
+LOW_WINDOW = 0x80000
+# Keeps the driver of serial ports away from those that are not in the kernel's ACPI tables.
+OTHER_PORTS = "reserve=0x3f8,8,0x3e8,8,0x2e8,8"
+
+
+def tsc_khz():
+    """TCG hands the host's TSC on; nothing hangs on how exact this is."""
+    match = re.search(r"cpu MHz\s*: ([0-9.]+)", Path("/proc/cpuinfo").read_text())
+    return int(float(match.group(1)) * 1000)
+
+
+def command_line(*more):
+    """What a secondary is started with. TCG's TSC is steady, but it does not say so."""
+    words = ["console=ttyS1,115200", "no_ipi_broadcast=1", "panic=0", "reboot=acpi", "pci=off", "tsc=reliable",
+             f"tsc_early_khz={tsc_khz()}"]
+    return " ".join([*words, OTHER_PORTS, *more])
+
+
+def is_ready(machine):
+    return "mpart-guest: ready=1" in machine.console(1)
+
+
+class Machine:
+    """One run of QEMU with what make-boot has made."""
+
+    def __init__(self, directory, memory, cpus, ram=GIB):
+        self.directory, self.memory, self.cpus, self.ram = Path(directory), memory, cpus, ram
+        self.split = Q35_LOW_MEMORY if ram > 2816 * MIB else ram
+
+    def file_offset(self, address):
+        return address if address < 4 * GIB else address - 4 * GIB + self.split
+
+    def build(self, make_boot, kernel, ramdisk, cmdline):
+        words = [make_boot, "--kernel", kernel, "--ramdisk", ramdisk, "--cmdline", cmdline, "--low", hex(LOW_WINDOW)]
+        for start, size, node in self.memory:
+            words += ["--memory", f"{start:#x}:{size:#x}:{node}"]
+        for apic_id, node in self.cpus:
+            words += ["--cpu", f"{apic_id}:{node}"]
+        out = subprocess.run([*words, self.directory], check=True, stdout=subprocess.PIPE, text=True).stdout
+        lines = [line.split() for line in out.splitlines()]
+        self.segments = [(int(w[1], 16), int(w[2], 16), w[3]) for w in lines if w[0] == "segment"]
+        self.address = {w[0]: int(w[1], 16) for w in lines if w[0] in ("start", "reached", "reset")}
+
+    def write_memory(self):
+        self.ram_file = self.directory / "ram"
+        with open(self.ram_file, "wb") as f:
+            f.truncate(self.ram)
+            for start, size, _ in self.memory:
+                f.seek(self.file_offset(start))
+                for _ in range(size // MIB):
+                    f.write(b"\xa5" * MIB)
+            for address, size, name in self.segments:
+                f.seek(self.file_offset(address))
+                f.write((Path(name).read_bytes() if name != "-" else b"").ljust(size, b"\0"))
+
+    def read(self, address, size):
+        with open(self.ram_file, "rb") as f:
+            f.seek(self.file_offset(address))
+            return f.read(size)
+
+    def arguments(self):
+        rom = bytearray(64 << 10)
+        rom[-16:-11] = b"\xea" + struct.pack("<HH", 0, self.address["start"] >> 4)  # ljmpw
+        (self.directory / "rom").write_bytes(rom)
+        backend = f"memory-backend-file,id=ram,share=on,size={self.ram},mem-path={self.ram_file}"
+        words = ["qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot", "-accel", "tcg"]
+        words += ["-machine", "q35,memory-backend=ram", "-object", backend, "-m", f"{self.ram // MIB}M"]
+        words += ["-cpu", "max,-cx16", "-smp", str(len(self.cpus)), "-bios", self.directory / "rom"]
+        words += ["-qmp", f"unix:{self.directory}/qmp,server=on,wait=off"]
+        return words + ["-serial", f"file:{self.directory}/ttyS0", "-serial", f"file:{self.directory}/ttyS1"]
+
+    def console(self, number):
+        path = self.directory / f"ttyS{number}"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def run(self, done):
+        """Until `done(self)` or the deadline; what ttyS1 then says."""
+        with self:
+            self.wait(done)
+            return self.console(1)
+
+    def __enter__(self):
+        self.write_memory()
+        self.qemu = subprocess.Popen(self.arguments())
+        return self
+
+    def __exit__(self, *_):
+        self.qemu.kill()
+        self.qemu.wait()
+
+    def wait(self, done):
+        end = time.monotonic() + DEADLINE
+        while not done(self):
+            if time.monotonic() > end or self.qemu.poll() is not None:
+                raise AssertionError(f"not reached; the console ends in:\n{self.console(1)[-4000:]}")
+            time.sleep(0.1)
+
+    def qmp(self, command):
+        """Stops and continues all CPUs, for one: `stop`, `cont`."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(self.directory / "qmp"))
+            with s.makefile("rw") as f:
+                for name in "qmp_capabilities", command:
+                    f.write(json.dumps({"execute": name}) + "\n")
+                    f.flush()
+                    while "return" not in (answer := json.loads(f.readline())):
+                        assert "error" not in answer, answer
