@@ -45,9 +45,9 @@ static const struct {
         [OPTION_SAVE] = { "save", 0 },
         [OPTION_SHARED] = { "shared", 0 },
         [OPTION_SSH_KEY] = { "ssh-key", 0 },
+        [OPTION_SVG] = { "svg", 0 },
         [OPTION_TTY] = { "tty", 't' },
         [OPTION_WRAP] = { "wrap", 0 },
-        [OPTION_SVG] = { "svg", 0 },
         [OPTION_YES] = { "yes", 'y' },
 };
 
