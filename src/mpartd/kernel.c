@@ -157,8 +157,8 @@ static void boot_is_running(struct kernel *k, const struct job *j)
                         k->id, (double)t->prepare / 1e6, (double)t->take_cpus / 1e6, (double)t->load / 1e6,
                         (uint64_t)(j->boot.load_bytes / KiB), (double)j->boot.load_ns / 1e6,
                         (double)t->start / 1e6, (double)t->run / 1e6);
+        kernel_start_services(k); /* whoever hears "running" finds the network and the console there */
         kernel_set_state(k, KERNEL_RUNNING, "%s", "");
-        kernel_start_services(k);
 }
 
 static void boot_has_failed(struct kernel *k, const struct job *j)
