@@ -145,12 +145,14 @@ int planner_core_of_cpu(const struct mpart_machine *m, size_t i, struct mpart_cp
         size_t node = planner_node_of_cpu(m, cpu);
 
         int r = mpart_cpuset_add(ret, cpu);
-        for (size_t j = 0; r == 0 && j < m->n_cpus; j++) {
-                unsigned other = m->cpus[j].id;
-                bool siblings = mpart_cpuset_has(&m->cpus[i].siblings, other) ||
-                                mpart_cpuset_has(&m->cpus[j].siblings, cpu);
-                if (siblings && planner_node_of_cpu(m, other) == node)
-                        r = mpart_cpuset_add(ret, other);
+        if (r < 0 || node == NO_NODE)
+                return r;
+        MPART_CPUSET_FOREACH (other, &m->nodes[node].cpus) {
+                const struct mpart_cpu *c = mpart_machine_cpu(m, (unsigned)other);
+                if (r == 0 && c &&
+                                (mpart_cpuset_has(&m->cpus[i].siblings, c->id) ||
+                                                mpart_cpuset_has(&c->siblings, cpu)))
+                        r = mpart_cpuset_add(ret, c->id);
         }
         return r;
 }
