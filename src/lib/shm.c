@@ -55,7 +55,7 @@ static int find_planned(int root, unsigned kernel, struct mpart_range *ret, stru
         if (kernel == MPART_SHM_OWN || kernel == 0)
                 return mpart_error_set(e, -EINVAL,
                                 "the primary has no shared region of its own: name the kernel to share with");
-        int r = read_file_at(root, MPART_PLAN_FILE + 1, PLAN_LIMIT, &text, NULL);
+        int r = read_file_at(root, &MPART_PLAN_FILE[1], PLAN_LIMIT, &text, NULL);
         if (r < 0)
                 return mpart_error_set(e, r, MPART_PLAN_FILE ": %s; make a plan: mpartctl plan --save",
                                 strerror(-r));

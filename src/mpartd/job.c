@@ -84,8 +84,7 @@ static int boot_steps(struct job *j)
 
 static int give_back(struct job *j, struct mpart_error *e)
 {
-        return native_undo(j->boot.native, mpart_plan_kernel(j->boot.plan, j->boot.kernel), j->ledger,
-                        &j->boot.clean, e);
+        return native_undo(j->boot.native, mpart_plan_kernel(j->boot.plan, j->boot.kernel), j->ledger, e);
 }
 
 static void *run(void *argument)

@@ -163,9 +163,9 @@ static void boot_is_running(struct kernel *k, const struct job *j)
 
 static void boot_has_failed(struct kernel *k, const struct job *j)
 {
-        drop_ledger_if_empty(k);
         if (j->accepted)
-                k->clean = j->boot.clean;
+                k->old_note = k->ledger->vmcoreinfo; /* 0 where it never came so far */
+        drop_ledger_if_empty(k);
         if (!j->accepted && k->boot_call)
                 answer_boot(k, BUS_ERROR_REFUSED, j->error.text);
         else if (!j->accepted) /* nobody hears: it is restarted by itself */
@@ -223,7 +223,7 @@ static void on_give_back_report(struct job *j, enum job_stage stage, void *userd
         if (stage != JOB_DONE)
                 return;
         k->job = NULL;
-        k->clean = j->boot.clean;
+        k->old_note = k->ledger->vmcoreinfo;
         drop_ledger_if_empty(k);
         if (kernel_ending_given_back(k, j->result)) {
                 answer_stop(k, NULL, NULL);
@@ -284,7 +284,7 @@ static int prepare_job(struct kernel *k, const struct boot_options *o, struct na
                 .kernel = k->id,
                 .initrd_fd = -1,
                 .machine = k->manager->machine,
-                .clean = k->clean,
+                .old_note = k->old_note,
                 .image_path = image ? strdup(image) : default_image(),
                 .initrd_path = initrd ? strdup(initrd) : NULL,
                 .extra = o->cmdline ? strdup(o->cmdline) : NULL,

@@ -37,7 +37,7 @@ struct kernel {
         uint64_t boot_timestamp; /* CLOCK_REALTIME, microseconds; 0: not running */
         struct job_times times;  /* of the last boot by this daemon */
         struct ledger *ledger;   /* NULL: nothing is taken */
-        bool clean;              /* no note of an earlier run can be in its memory */
+        uint64_t old_note;       /* of its last run, still in its memory; 0: nothing is known of it */
         struct job *job;         /* NULL: nothing is going on */
         struct pending *boot_call, *stop_call;
         struct kernel_talk *talk;     /* with its agent; kernel-talk.h. NULL: it never ran */

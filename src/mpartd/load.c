@@ -57,7 +57,7 @@ int load_segments(struct native_boot *b, bool low, struct mpart_error *e)
 
 int native_load(struct native_boot *b, struct mpart_error *e)
 {
-        int r = b->clean ? 0 : notes_destroy_all(b, e);
+        int r = b->old_note ? notes_destroy_known(b, e) : notes_destroy_all(b, e);
         if (r == 0)
                 r = load_segments(b, false, e);
         if (r == 0)

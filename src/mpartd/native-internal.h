@@ -12,8 +12,7 @@ int load_segments(struct native_boot *b, bool low, struct mpart_error *e);
 /* notes.c: VMCOREINFO notes in a kernel's memory. One that an earlier kernel left would pass for the next
  * one's. */
 int notes_destroy_all(struct native_boot *b, struct mpart_error *e);
-/* The one that the ledger knows; *ret_clean tells whether no other can be there. */
-int notes_destroy_known(struct native *n, const struct claim *c, struct ledger *l, bool *ret_clean,
-                struct mpart_error *e);
+/* The one at b->old_note: no other can be there. */
+int notes_destroy_known(struct native_boot *b, struct mpart_error *e);
 /* Waits until the kernel has written its own. *ret: its physical address. */
 int notes_wait(struct native_boot *b, uint64_t *ret, struct mpart_error *e);

@@ -130,13 +130,11 @@ static int stop_cpus(struct native *n, const struct claim *c, const struct ledge
 }
 
 static int undo_entry(struct native *n, const struct claim *c, struct ledger *l, const struct taken *t,
-                bool *ret_clean, struct mpart_error *e)
+                struct mpart_error *e)
 {
         switch (t->kind) {
-        case TAKEN_WOKEN: {
-                int r = stop_cpus(n, c, l, e);
-                return r < 0 ? r : notes_destroy_known(n, c, l, ret_clean, e);
-        }
+        case TAKEN_WOKEN:
+                return stop_cpus(n, c, l, e);
         case TAKEN_LOW:
                 window_release(&n->window, c->kernel);
                 return 0;
@@ -149,10 +147,9 @@ static int undo_entry(struct native *n, const struct claim *c, struct ledger *l,
         return mpart_error_set(e, -EINVAL, "unknown entry in the ledger");
 }
 
-int native_undo(struct native *n, const struct mpart_plan_kernel *kernel, struct ledger *l, bool *ret_clean,
+int native_undo(struct native *n, const struct mpart_plan_kernel *kernel, struct ledger *l,
                 struct mpart_error *e)
 {
-        *ret_clean = false;
         struct claim c;
         int first = claim_make(kernel, &c);
         if (first < 0)
@@ -160,7 +157,7 @@ int native_undo(struct native *n, const struct mpart_plan_kernel *kernel, struct
 
         for (const struct taken *t; (t = ledger_last(l));) {
                 enum taken_kind kind = t->kind;
-                int r = undo_entry(n, &c, l, t, ret_clean, first == 0 ? e : NULL);
+                int r = undo_entry(n, &c, l, t, first == 0 ? e : NULL);
                 if (r < 0 && first == 0)
                         first = r;
                 /* CPUs that could not be stopped must not go back to the primary. */

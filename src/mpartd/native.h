@@ -31,7 +31,7 @@ struct native_boot {
         unsigned kernel;
         char *image_path, *initrd_path, *extra; /* initrd_path, extra: NULL for none */
         const struct mpart_machine *machine;    /* as read when the daemon started; NULL: read it again */
-        bool clean; /* no note of an earlier kernel can be in its memory; set by native_undo */
+        uint64_t old_note; /* the one note of an earlier kernel in its memory; 0: there may be any */
         struct mpart_shared_network network; /* what the secondary is told of its interface */
         const atomic_bool *cancel;
 
@@ -61,9 +61,8 @@ int native_start(struct native_boot *b, struct ledger *l, struct mpart_error *e)
 /* Waits for the kernel's own VMCOREINFO; then frees the window. */
 int native_wait_running(struct native_boot *b, struct ledger *l, struct mpart_error *e);
 
-/* Stops what runs and gives back what is taken; goes on past a failure and returns the first one.
- * *ret_clean: see native_boot. */
-int native_undo(struct native *n, const struct mpart_plan_kernel *kernel, struct ledger *l, bool *ret_clean,
+/* Stops what runs and gives back what is taken; goes on past a failure and returns the first one. */
+int native_undo(struct native *n, const struct mpart_plan_kernel *kernel, struct ledger *l,
                 struct mpart_error *e);
 
 void native_boot_clear(struct native_boot *b);

@@ -34,15 +34,10 @@ int notes_destroy_all(struct native_boot *b, struct mpart_error *e)
         return r;
 }
 
-int notes_destroy_known(struct native *n, const struct claim *c, struct ledger *l, bool *ret_clean,
-                struct mpart_error *e)
+int notes_destroy_known(struct native_boot *b, struct mpart_error *e)
 {
         static const char nothing[PAGE] = { 0 };
-        if (l->vmcoreinfo == 0) /* it never came so far, or had one that nobody saw */
-                return 0;
-        int r = physmem_write(&n->mem, c, l->vmcoreinfo, PAGE, nothing, PAGE, e);
-        *ret_clean = r == 0;
-        return r;
+        return physmem_write(&b->native->mem, &b->claim, b->old_note, PAGE, nothing, PAGE, e);
 }
 
 /* One pass over the kernel's memory. 1: the note is there, *ret set; 0: not yet. */
