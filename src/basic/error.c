@@ -4,6 +4,8 @@
 
 #include "error.h"
 
+#undef mpart_error_set
+
 static void mark_cut(struct mpart_error *e, int length)
 {
         if (length >= (int)sizeof(e->text))

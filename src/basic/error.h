@@ -20,6 +20,10 @@ struct mpart_error {
 int mpart_error_set(struct mpart_error *e, int code, const char *format, ...)
                 __attribute__((format(printf, 3, 4)));
 
+#ifdef __clang_analyzer__ /* which sees one file at a time: what comes back is `code` */
+#define mpart_error_set(e, code, ...) ((void)(mpart_error_set)((e), (code), __VA_ARGS__), (code))
+#endif
+
 /* Puts "<prefix>: " in front of the text already there. Returns e->code, or `code` where e is NULL. */
 int mpart_error_prefix(struct mpart_error *e, int code, const char *format, ...)
                 __attribute__((format(printf, 3, 4)));

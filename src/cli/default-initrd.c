@@ -50,7 +50,7 @@ static int image_release(const char *path, char *ret, size_t size, struct mpart_
 {
         _cleanup_free_ char *data = NULL;
         size_t data_size;
-        struct mpart_image image;
+        struct mpart_image image = { 0 };
         int r = read_boot_file(path, &data, &data_size, e);
         if (r == 0)
                 r = mpart_image_probe(data, data_size, path, &image, e);

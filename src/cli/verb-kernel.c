@@ -120,6 +120,14 @@ static int request_boot(struct sd_bus *bus, bool all, unsigned id, const struct 
         return r < 0 ? r : watch_refused(bus, w, e);
 }
 
+/* Not where there is no plan: then nothing boots, and the daemon says so. */
+static int make_fallback(struct sd_bus *bus, const char *image, char **ret, struct mpart_error *e)
+{
+        _cleanup_kernels_ struct bus_kernels kernels = { 0 };
+        int r = bus_list_kernels(bus, &kernels, e);
+        return r < 0 || kernels.n == 0 ? r : default_initrd(image, ret, e);
+}
+
 int verb_boot(const struct invocation *c, struct mpart_error *e)
 {
         unsigned id = 0;
@@ -141,7 +149,7 @@ int verb_boot(const struct invocation *c, struct mpart_error *e)
         _cleanup_bus_ struct sd_bus *bus = NULL;
         r = bus_open(&bus, e);
         if (r == 0 && !initrd && !option_given(c, OPTION_NO_INITRD))
-                r = default_initrd(image, &fallback, e);
+                r = make_fallback(bus, image, &fallback, e);
         if (r == 0)
                 r = bus_follow_start(bus, &follow, e);
         struct bus_boot_options options = {

@@ -310,6 +310,8 @@ void kernel_boot(struct kernel *k, const struct boot_options *options, struct pe
                 return;
         }
 
+        if (call) /* somebody's wish, not a restart by itself */
+                k->restarts = 0;
         struct native_boot b;
         int r = irqs_save(k->manager->root, k->manager->runtime_directory);
         if (r < 0)

@@ -111,7 +111,7 @@ static int run_nft(const char *text, struct mpart_error *e)
         posix_spawn_file_actions_t actions;
         posix_spawn_file_actions_init(&actions);
         posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
-        pid_t pid;
+        pid_t pid = -1;
         int status = 0;
         if (r == 0)
                 r = -posix_spawn(&pid, argv[0], &actions, NULL, argv, environ);
