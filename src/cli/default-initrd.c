@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -38,6 +39,7 @@ int initrd_write(const struct mpart_initrd_request *request, const char *path, s
 static void banner_release(const struct mpart_image *image, char *ret, size_t size)
 {
         static const char banner[] = "Linux version ";
+        assert(image->data);
         const char *at = memmem(image->data, image->size, banner, sizeof(banner) - 1);
         const char *end = (const char *)image->data + image->size;
         size_t n = 0;

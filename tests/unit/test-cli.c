@@ -28,6 +28,7 @@ static int parse(const char *line, char buffer[256], char *words[MAX_WORDS], str
         words[n] = NULL;
         const struct verb *verb = verb_find(words[0]);
         assert_non_null(verb);
+        invocation_free(ret);
         return options_parse(verb, n, words, ret, e);
 }
 
@@ -35,7 +36,7 @@ static void test_options(void **state)
 {
         (void)state;
         char buffer[256], *words[MAX_WORDS];
-        struct invocation c;
+        _cleanup_(invocation_free) struct invocation c = { 0 };
         assert_int_equal(parse("plan --per-core -j -o out.json --root=/r", buffer, words, &c, NULL), 0);
         assert_true(option_given(&c, OPTION_PER_CORE));
         assert_true(option_given(&c, OPTION_JSON));
@@ -76,7 +77,7 @@ static void test_usage_errors(void **state)
         };
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
                 char buffer[256], *words[MAX_WORDS];
-                struct invocation c;
+                _cleanup_(invocation_free) struct invocation c = { 0 };
                 struct mpart_error e = MPART_ERROR_INIT;
                 assert_int_equal(parse(bad[i].line, buffer, words, &c, &e), CLI_USAGE);
                 assert_string_equal(e.text, bad[i].text);
@@ -87,7 +88,7 @@ static void test_help_overrides_missing_operands(void **state)
 {
         (void)state;
         char buffer[256], *words[MAX_WORDS];
-        struct invocation c;
+        _cleanup_(invocation_free) struct invocation c = { 0 };
         assert_int_equal(parse("boot --help", buffer, words, &c, NULL), 0);
         assert_true(option_given(&c, OPTION_HELP));
 }
@@ -144,7 +145,7 @@ static void test_kernel_operands(void **state)
         };
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 char buffer[256], *words[MAX_WORDS];
-                struct invocation c;
+                _cleanup_(invocation_free) struct invocation c = { 0 };
                 assert_int_equal(parse(cases[i].line, buffer, words, &c, NULL), 0);
                 unsigned id = 0;
                 bool all = false;
@@ -153,7 +154,7 @@ static void test_kernel_operands(void **state)
                 assert_int_equal(id, cases[i].id);
         }
         char buffer[256], *words[MAX_WORDS];
-        struct invocation c;
+        _cleanup_(invocation_free) struct invocation c = { 0 };
         unsigned id;
         assert_int_equal(parse("status all", buffer, words, &c, NULL), 0);
         assert_int_equal(operand_kernel(&c, &id, NULL, NULL), CLI_USAGE); /* one kernel only */
