@@ -6,7 +6,7 @@
 #include "cmdline.h"
 #include "planner.h"
 
-static int add_sentence(char ***list, size_t *n, const char *format, va_list args)
+_printf_(3, 0) static int add_sentence(char ***list, size_t *n, const char *format, va_list args)
 {
         char **grown = realloc(*list, (*n + 1) * sizeof(*grown)), *text = NULL;
         if (!grown)
