@@ -245,9 +245,7 @@ static int choose(struct chooser *s, struct mpart_error *e)
                         bool listed = !mpart_cpuset_is_empty(&k->cpus);
                         if (pass == 0 && listed)
                                 r = choose_list(s, i, e);
-                        else if (pass == 1 && !listed && k->node >= 0 && k->cpu_count > 0)
-                                r = choose_on_node(s, i, e);
-                        else if (pass == 2 && !listed && k->node >= 0 && k->cpu_count == 0)
+                        else if (pass == (k->cpu_count > 0 ? 1 : 2) && !listed && k->node >= 0)
                                 r = choose_on_node(s, i, e);
                         else if (pass == 3 && !listed && k->node < 0)
                                 r = choose_count(s, i, e);

@@ -126,6 +126,8 @@ static void take_back(struct planner *p, size_t node, uint64_t wanted)
                 spare += can_spare(p, i, node);
                 n += *planner_units(p, i, node) > 0;
         }
+        if (n == 0)
+                return;
         total -= MIN(wanted, spare);
         for (size_t i = 1; i < p->plan->n_kernels; i++) {
                 uint64_t *units = planner_units(p, i, node);

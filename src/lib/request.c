@@ -105,23 +105,30 @@ static int read_class(
         return 0;
 }
 
+/* A hexadecimal number of at most `digits` digits and the character behind it. */
+static bool take_hex(const char **p, size_t digits, char behind, unsigned *ret)
+{
+        size_t n = strspn(*p, "0123456789abcdefABCDEF");
+        if (n == 0 || n > digits || (*p)[n] != behind)
+                return false;
+        *ret = (unsigned)strtoul(*p, NULL, 16);
+        *p += n + (behind != 0);
+        return true;
+}
+
 /* The address in the form that sysfs has: in lower case, with the domain. */
 static int read_address(
                 const char *where, const char *text, struct mpart_request_pci *ret, struct mpart_error *e)
 {
         unsigned domain = 0, bus, slot, function;
-        int end = -1;
         if (!text)
                 return 0;
-        if (sscanf(text, "%8x:%2x:%2x.%1x%n", &domain, &bus, &slot, &function, &end) != 4 || text[end]) {
-                domain = 0;
-                end = -1;
-                if (sscanf(text, "%2x:%2x.%1x%n", &bus, &slot, &function, &end) != 3 || text[end])
-                        return mpart_error_set(e, -EINVAL,
-                                        "%s: field \"address\" must be that of a PCI function, such as "
-                                        "\"0000:03:00.0\"",
-                                        where);
-        }
+        bool with_domain = strchr(text, ':') != strrchr(text, ':');
+        if ((with_domain && !take_hex(&text, 8, ':', &domain)) || !take_hex(&text, 2, ':', &bus) ||
+                        !take_hex(&text, 2, '.', &slot) || !take_hex(&text, 1, 0, &function))
+                return mpart_error_set(e, -EINVAL,
+                                "%s: field \"address\" must be that of a PCI function, such as \"0000:03:00.0\"",
+                                where);
         return asprintf(&ret->address, "%04x:%02x:%02x.%x", domain, bus, slot, function) < 0 ? NO_MEMORY(e)
                                                                                              : 0;
 }
