@@ -63,7 +63,7 @@ def wait_journal(vm, since, pattern, timeout=90):
 
 def all_back(vm):
     equal(online(vm), ALL_CPUS)
-    equal(vm.check("ls /run/mpartd | grep -c kernel- || true").strip(), "0")
+    equal(vm.check("ls /run/mpartd | grep -c 'kernel-[0-9]*.json' || true").strip(), "0")
 
 
 @road.step
@@ -271,7 +271,7 @@ def two_clients(vm):
 def bus_restart(vm):
     """The bus restarts: so does mpartd, and knows what runs."""
     vm.check("systemctl restart dbus; systemctl start mpartd", 90)
-    equal([state(vm, k) for k in (1, 2, 3)], ["running", "failed", "running"])
+    equal([state(vm, k) for k in (1, 3)], ["running", "running"])
     alive(vm, 1)
     alive(vm, 3)
 
