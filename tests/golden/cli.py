@@ -4,6 +4,7 @@
 import json
 import os
 import pty
+import random
 import re
 import subprocess
 import sys
@@ -156,6 +157,26 @@ class Plan(Case):
     def test_same_plan_twice(self):
         self.assertEqual(run("plan", "--json", "--root", self.machine()).stdout,
                          run("plan", "--json", "--root", self.machine()).stdout)
+
+    def test_order_of_directories_does_not_matter(self):
+        root = self.machine("--nodes", "4", "--cpus", "16", "--node-memory", "4G")
+        plan = run("plan", "--json", "--root", root).stdout
+        everything = sorted(path.relative_to(root) for path in root.rglob("*"))
+        for seed in range(3):
+            copy = self.directory / f"shuffled-{seed}"
+            random.Random(seed).shuffle(everything)
+            for path in everything:
+                source, target = root / path, copy / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if source.is_symlink():
+                    target.symlink_to(os.readlink(source))
+                elif source.is_dir():
+                    target.mkdir(exist_ok=True)
+                else:
+                    target.write_bytes(source.read_bytes())
+            self.assertNotEqual(os.listdir(copy / "sys/devices/system/node"),
+                                sorted(os.listdir(copy / "sys/devices/system/node")))
+            self.assertEqual(run("plan", "--json", "--root", copy).stdout, plan)
 
     def test_table_tells_every_kernel(self):
         out = run("plan", "--root", self.machine()).stdout
