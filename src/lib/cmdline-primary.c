@@ -149,7 +149,10 @@ static void list_changes(FILE *f, const struct mpart_ranges *ranges, const struc
         }
 }
 
-int mpart_plan_restart_changes(const struct mpart_plan *plan, const struct mpart_machine *m, char **ret)
+typedef void (*list_fn)(FILE *f, const struct mpart_ranges *ranges, const struct mpart_plan *owners);
+
+static int list_differences(
+                const struct mpart_plan *plan, const struct mpart_machine *m, list_fn list, char **ret)
 {
         _cleanup_(differences_free) struct differences d = { 0 };
         _cleanup_free_ char *text = NULL;
@@ -161,30 +164,20 @@ int mpart_plan_restart_changes(const struct mpart_plan *plan, const struct mpart
         FILE *f = open_memstream(&text, &size);
         if (!f)
                 return -ENOMEM;
-        list_changes(f, &d.missing, plan);
-        list_changes(f, &d.surplus, NULL);
+        list(f, &d.missing, plan);
+        list(f, &d.surplus, NULL);
         if (fclose(f) != 0)
                 return -ENOMEM;
         *ret = TAKE_PTR(text);
         return (int)(d.missing.n + d.surplus.n);
 }
 
+int mpart_plan_restart_changes(const struct mpart_plan *plan, const struct mpart_machine *m, char **ret)
+{
+        return list_differences(plan, m, list_changes, ret);
+}
+
 int mpart_plan_compare_running(const struct mpart_plan *plan, const struct mpart_machine *m, char **ret)
 {
-        _cleanup_(differences_free) struct differences d = { 0 };
-        _cleanup_free_ char *text = NULL;
-        size_t size = 0;
-
-        int r = find_differences(plan, m, &d);
-        if (r < 0)
-                return r;
-        FILE *f = open_memstream(&text, &size);
-        if (!f)
-                return -ENOMEM;
-        describe(f, &d.missing, plan);
-        describe(f, &d.surplus, NULL);
-        if (fclose(f) != 0)
-                return -ENOMEM;
-        *ret = TAKE_PTR(text);
-        return (int)(d.missing.n + d.surplus.n);
+        return list_differences(plan, m, describe, ret);
 }
