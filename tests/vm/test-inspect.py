@@ -11,7 +11,7 @@ from steps import Road, contains, equal
 from vm import VM
 
 road = Road()
-BOOT = "mpartctl boot kernel 3 --image $(echo /boot/vmlinuz-*) --initrd /boot/guest.img"
+BOOT = "mpartctl boot kernel 3 --on-crash preserve --no-dump --image $(echo /boot/vmlinuz-*) --initrd /boot/guest.img"
 PANIC = "Kernel panic - not syncing: sysrq triggered crash"
 END = "---[ end Kernel panic"
 
