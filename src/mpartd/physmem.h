@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The one gate to physical memory. Nothing else in the tree opens /dev/mem.
+/* The one gate to physical memory. Nothing else in the daemon opens /dev/mem.
  *
  * A range is mapped only if, at that moment, every byte of it is top-level "Reserved" in /proc/iomem (so the
  * primary does not use it) and belongs to the claim (so no other kernel does). */
