@@ -27,20 +27,22 @@ static void boot_watch_free(struct boot_watch *w)
         free(w->kernels);
 }
 
-static void on_state(void *data, unsigned id, const char *state, const char *reason)
+static void on_state(void *data, const struct bus_change *change)
 {
         struct boot_watch *w = data;
         for (size_t i = 0; i < w->n; i++) {
                 struct awaited *k = &w->kernels[i];
-                if (k->id != id || k->settled)
+                if (k->id != change->id || k->settled)
                         continue;
-                printf("kernel %u: %s%s%s\n", id, state, *reason ? ": " : "", reason);
+                printf("kernel %u: %s%s%s\n", k->id, change->state, *change->reason ? ": " : "",
+                                change->reason);
                 fflush(stdout);
-                k->running = streq(state, "running");
+                k->running = streq(change->state, "running");
                 /* stopped by someone else: it will not come up either */
-                k->settled = k->running || streq(state, "failed") || streq(state, "inactive");
+                k->settled = k->running || streq(change->state, "failed") ||
+                             streq(change->state, "inactive");
                 if (k->settled && !k->running)
-                        k->reason = strdup(*reason ? reason : state);
+                        k->reason = strdup(*change->reason ? change->reason : change->state);
         }
 }
 

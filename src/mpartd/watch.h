@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Running kernels, watched without their help. Two threads look at their memory:
  *   every 2 ms    the reset register (FADT RESET_REG): a kernel that restarts writes it and then waits 15 ms
- * before it tries ways that would reset the whole machine. Its CPUs are stopped there and then every 250 ms
- * its own system_state, panic_cpu and jiffies_64 (6.0 and later), or its log (older) They run only while a
- * kernel is watched. */
+ *                 before it tries ways that would reset the whole machine. Its CPUs are stopped there and
+ * then every 250 ms  its own system_state, panic_cpu, jiffies_64 and count of CPUs (6.0 and later), or its
+ * log (older) They run only while a kernel is watched. */
 #pragma once
 
 #include <systemd/sd-event.h>
 
+#include "kernel-state.h"
 #include "ledger.h"
 #include "native.h"
 
 struct watch;
-/* In the event loop. `detail`: one sentence. The kernel is no longer watched. */
-typedef void (*watch_fn)(unsigned kernel, enum kernel_end end, const char *detail, void *userdata);
+struct watch_events { /* in the event loop */
+        /* A crash, a hang, a reboot, a power-off or a halt. `detail`: one sentence. The kernel is no longer
+         * watched. */
+        void (*ended)(unsigned kernel, enum kernel_cause cause, const char *detail, void *userdata);
+        /* How many CPUs the kernel booted at that time uses, first and after each change. */
+        void (*cpus)(unsigned kernel, uint64_t boot_timestamp, unsigned online, void *userdata);
+        void *userdata;
+};
 
-int watch_new(sd_event *event, struct native *native, watch_fn f, void *userdata, struct watch **ret);
+int watch_new(sd_event *event, struct native *native, const struct watch_events *events, struct watch **ret);
 void watch_free(struct watch *w); /* NULL is legal */
 
 /* Copies what it needs. */
