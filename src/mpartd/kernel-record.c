@@ -10,6 +10,7 @@
 #include "macros.h"
 #include "manager.h"
 #include "record.h"
+#include "sequence.h"
 
 void kernel_save(const struct kernel *k)
 {
@@ -63,6 +64,7 @@ void kernel_set_state(
                         "kernel %u (%s): %s%s%s", k->id, k->planned->name, name, *k->reason ? ": " : "",
                         k->reason);
         bus_kernel_changed(k);
+        sequence_kernel_changed(k);
 }
 
 bool kernel_read_record(struct kernel *k, struct kernel_record *ret)

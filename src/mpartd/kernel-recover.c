@@ -103,6 +103,9 @@ void kernel_recover(struct kernel *k)
         }
         if (recorded)
                 kernel_restore(k, &record);
+        if (k->cause == CAUSE_WAITING) /* for its turn, which the earlier mpartd alone knew of */
+                kernel_set_state(k, KERNEL_INACTIVE, CAUSE_DAEMON_ENDED,
+                                "mpartd ended while it waited for other kernels");
         if (r != -ENOENT)
                 set_ledger_aside(k, e.text);
         else if (recorded && record.holds)

@@ -16,6 +16,8 @@ DEFINE_TABLE(kernel_state, enum kernel_state, state_names)
 static const char *const cause_names[_KERNEL_CAUSE_MAX] = {
         [CAUSE_NONE] = "none",
         [CAUSE_REQUESTED] = "requested",
+        [CAUSE_WAITING] = "waiting",
+        [CAUSE_DEPENDENCY] = "dependency",
         [CAUSE_CRASH] = "crash",
         [CAUSE_HANG] = "hang",
         [CAUSE_REBOOT] = "reboot",

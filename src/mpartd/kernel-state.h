@@ -19,13 +19,15 @@ enum kernel_state kernel_state_from_string(const char *s);
 enum kernel_cause {
         CAUSE_NONE,            /* the state speaks for itself */
         CAUSE_REQUESTED,       /* a client stopped it */
+        CAUSE_WAITING,         /* it boots when others that it waits for have come up */
+        CAUSE_DEPENDENCY,      /* a kernel that it requires does not run */
         CAUSE_CRASH,           /* it panicked */
         CAUSE_HANG,            /* its clock stands still, a RESCHEDULE_VECTOR message notwithstanding */
         CAUSE_REBOOT,          /* it, or its init, asked for a restart; its CPUs are stopped already */
         CAUSE_POWER_OFF,       /* it, or its init, switched it off */
         CAUSE_HALT,            /* it halted */
         CAUSE_START_LIMIT,     /* it ended by itself too often to be restarted once more */
-        CAUSE_REFUSED,         /* a check before a restart by itself said no */
+        CAUSE_REFUSED,         /* a check before a boot that nobody waits for said no */
         CAUSE_CPU_NOT_REACHED, /* its boot CPU did not come to our start code */
         CAUSE_BOOT_TIMEOUT,    /* it did, but the kernel did not come up in time */
         CAUSE_BOOT_FAILED,     /* another step of a boot failed */

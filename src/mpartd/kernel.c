@@ -15,6 +15,7 @@
 #include "macros.h"
 #include "manager.h"
 #include "net.h"
+#include "sequence.h"
 #include "watch.h"
 
 int kernel_new(struct manager *m, const struct mpart_plan_kernel *planned, struct kernel **ret)
@@ -147,9 +148,8 @@ static void boot_has_failed(struct kernel *k, const struct job *j)
         drop_ledger_if_empty(k);
         if (!j->accepted && k->boot_call)
                 answer_boot(k, BUS_ERROR_REFUSED, j->error.text);
-        else if (!j->accepted) /* nobody hears: it is restarted by itself */
-                kernel_set_state(k, KERNEL_FAILED, CAUSE_REFUSED, "it cannot be restarted: %s",
-                                j->error.text);
+        else if (!j->accepted) /* nobody hears: it boots by itself, or behind others */
+                kernel_set_state(k, KERNEL_FAILED, CAUSE_REFUSED, "it cannot be booted: %s", j->error.text);
         else if (j->result == -ECANCELED && !k->ledger)
                 kernel_set_state(k, KERNEL_INACTIVE, CAUSE_REQUESTED, "%s", j->error.text);
         else
@@ -304,6 +304,9 @@ void kernel_boot(struct kernel *k, const struct boot_options *options, struct pe
                 r = job_start(k->manager->event, JOB_BOOT, &b, k->ledger, on_boot_report, k, &k->job);
         if (r < 0) {
                 drop_ledger_if_empty(k);
+                if (!call)
+                        kernel_set_state(k, KERNEL_FAILED, CAUSE_RESOURCES, "it cannot be booted: %s",
+                                        strerror(-r));
                 pending_fail(call, BUS_ERROR_FAILED, strerror(-r));
                 return;
         }
@@ -336,6 +339,10 @@ static void stop_dead(struct kernel *k)
 void kernel_stop(struct kernel *k, struct pending *call)
 {
         char text[256];
+        if (sequence_forget(k)) {
+                pending_succeed(call, k->id);
+                return;
+        }
         if (k->id == 0 || kernel_is_idle(k) || k->stop_call || k->state == KERNEL_STOPPING) {
                 snprintf(text, sizeof(text), "kernel %u %s", k->id,
                                 k->id == 0          ? "is the primary: shut the machine down instead"

@@ -16,6 +16,7 @@
 #include "manager.h"
 #include "net.h"
 #include "record.h"
+#include "sequence.h"
 #include "watch.h"
 
 #define PLAN_LIMIT (64 * MiB)
@@ -209,6 +210,8 @@ int manager_new(const char *root_path, sd_event *event, struct manager **ret, st
         const struct watch_events events = { on_kernel_end, on_kernel_cpus, m };
         if (r == 0)
                 r = watch_new(event, &m->native, &events, &m->watch);
+        if (r == 0)
+                r = sequence_new(m, &m->sequence);
         if (r < 0)
                 return mpart_error_set(e, r, "%s", strerror(-r));
         if (*net_problem(m->net))
@@ -252,6 +255,7 @@ void manager_free(struct manager *m)
                 return;
         cpu_monitor_free(m->monitor);
         bus_inspect_end(m);
+        sequence_free(TAKE_PTR(m->sequence));
         drop_kernels(m);
         watch_free(m->watch);
         net_free(m->net);
