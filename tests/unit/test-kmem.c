@@ -271,19 +271,33 @@ static void test_symbols(void **state)
 static void test_state(void **state)
 {
         struct fixture *f = *state;
-        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f), *old = NULL;
+        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f), *old = NULL, *one = NULL;
+        struct fixture single;
         struct mpart_kstate s;
         assert_int_equal(mpart_kstate_read(k, &s, NULL), 0);
         assert_true(s.found);
         assert_int_equal(s.system_state, MPART_SYSTEM_RUNNING);
         assert_int_equal(s.panic_cpu, -1);
         assert_int_equal(s.jiffies, 4294937296);
+        assert_int_equal(s.cpus_online, 2);
         f->memory[FIXTURE_VARIABLES] = MPART_SYSTEM_RESTART;
         memset(f->memory + FIXTURE_VARIABLES + 4, 0, 4);
         memset(f->memory + FIXTURE_SYMBOLS, 0, 0x1000); /* not looked up twice */
         assert_int_equal(mpart_kstate_read(k, &s, NULL), 0);
         assert_int_equal(s.system_state, MPART_SYSTEM_RESTART);
         assert_int_equal(s.panic_cpu, 0);
+
+        /* A kernel for one CPU has no count of them. */
+        fixture_make(&single, false);
+        char *name_of_count = memmem(single.memory + FIXTURE_SYMBOLS, 0x1000, "__num_online", 12);
+        assert_non_null(name_of_count);
+        *name_of_count = '-';
+        one = fixture_open(&single);
+        assert_int_equal(mpart_kstate_read(one, &s, NULL), 0);
+        assert_true(s.found);
+        assert_int_equal(s.cpus_online, 0);
+        mpart_kmem_free(TAKE_PTR(one));
+        fixture_free(&single);
 
         fixture_drop_key(f, "SYMBOL(kallsyms_names)");
         old = fixture_open(f);
