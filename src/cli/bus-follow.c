@@ -6,6 +6,7 @@
 #include "macros.h"
 
 #define KERNEL_PATH "/org/mpartd1/kernel/"
+#define TICK_USEC UINT64_C(250000)
 
 /* Reads what the signal says of a kernel's state; borrowed, "" where it says nothing. */
 static int read_changes(sd_bus_message *m, struct bus_change *ret)
@@ -80,8 +81,10 @@ int bus_follow_wait(struct sd_bus *bus, struct bus_follow *f, struct mpart_error
                 if (f->lost)
                         return mpart_error_set(e, -ECONNRESET, "mpartd has ended");
                 int r = sd_bus_process(bus, NULL);
+                if (r == 0 && f->tick)
+                        f->tick(f->data);
                 if (r == 0)
-                        r = sd_bus_wait(bus, UINT64_MAX);
+                        r = sd_bus_wait(bus, f->tick ? TICK_USEC : UINT64_MAX);
                 if (r < 0 && r != -EINTR)
                         return mpart_error_set(e, r, "the bus was lost: %s", strerror(-r));
         }

@@ -124,6 +124,7 @@ struct bus_change {
 struct bus_follow {
         void (*changed)(void *data, const struct bus_change *change);
         bool (*done)(const void *data);
+        void (*tick)(void *data); /* some times a second meanwhile; NULL: nothing to do then */
         void *data;
         bool lost; /* the daemon has gone */
 };
