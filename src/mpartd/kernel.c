@@ -193,6 +193,7 @@ static void on_boot_report(struct job *j, enum job_stage stage, void *userdata)
                 job_free(j);
                 if (k->state == KERNEL_RUNNING && k->stop_call) /* it came up before it heard the cancel */
                         kernel_stop(k, TAKE_PTR(k->stop_call));
+                sequence_kernel_changed(k); /* what is refused keeps its state, and others may wait for it */
                 return;
         }
 }
