@@ -68,9 +68,9 @@ static int wait_reached(struct native_boot *b, struct mpart_error *e)
 int native_start(struct native_boot *b, struct ledger *l, struct mpart_error *e)
 {
         struct native *n = b->native;
-        int r = window_acquire(&n->window, b->kernel, b->cancel);
+        int r = window_acquire(&n->window, b->kernel, b->claim.low.start, b->cancel);
         if (r < 0)
-                return native_canceled(b, e);
+                return r == -ECANCELED ? native_canceled(b, e) : mpart_error_set(e, r, "out of memory");
         b->claim.holds_low = true;
 
         r = ledger_take(l, (struct taken){ .kind = TAKEN_LOW }, e);
