@@ -37,6 +37,13 @@ void kernel_save(const struct kernel *k)
                         k->id, k->manager->runtime_directory, strerror(-result));
 }
 
+static int priority_of(enum kernel_state state, enum kernel_cause cause)
+{
+        if (state == KERNEL_FAILED)
+                return LOG_ERR;
+        return cause == CAUSE_CPU_MISSING || cause == CAUSE_LEDGER_DAMAGED ? LOG_WARNING : LOG_INFO;
+}
+
 void kernel_set_state(
                 struct kernel *k, enum kernel_state state, enum kernel_cause cause, const char *format, ...)
 {
@@ -60,7 +67,7 @@ void kernel_set_state(
                 k->cpus_online = 0;
         kernel_save(k);
         const char *name = kernel_state_to_string(state);
-        log_state(k->id, state == KERNEL_FAILED ? LOG_ERR : LOG_INFO, name, kernel_cause_to_string(cause),
+        log_state(k->id, priority_of(state, cause), name, kernel_cause_to_string(cause),
                         "kernel %u (%s): %s%s%s", k->id, k->planned->name, name, *k->reason ? ": " : "",
                         k->reason);
         bus_kernel_changed(k);

@@ -144,6 +144,8 @@ def restart_keeps_failed(vm):
 
     now = since_now(vm)
     boot(vm, 3, "guest_panic_at=1")
+    wait_journal(vm, now, "failed: crashed: ")
+    vm.check("systemctl kill -s KILL mpartd")  # most likely over the dump; the next one finishes what was begun
     wait_journal(vm, now, "failed: crashed: .*dumped to")
     equal(online(vm), "0-1,4-7")
     before = told(vm, 3)
@@ -256,6 +258,8 @@ def damaged_ledger(vm):
     vm.check("systemctl stop mpartd; echo '{\"torn' >/run/mpartd/kernel-2.json; systemctl start mpartd")
     contains(reason(vm, 2), "set aside")
     vm.check("rm /run/mpartd/kernel-2.json.bad")
+    boot(vm, 2)
+    vm.check("mpartctl stop 2")
     equal(state(vm, 1), "running")
     alive(vm, 1)
 
