@@ -4,8 +4,25 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "library.h"
 #include "macros.h"
 #include "modules.h"
+
+/* clang-format off */
+#define FUNCTIONS(X) \
+        X(kmod_list_next) \
+        X(kmod_module_get_dependencies) \
+        X(kmod_module_get_module) \
+        X(kmod_module_get_name) \
+        X(kmod_module_get_path) \
+        X(kmod_module_get_softdeps) \
+        X(kmod_module_new_from_lookup) \
+        X(kmod_module_unref) \
+        X(kmod_module_unref_list) \
+        X(kmod_new) \
+        X(kmod_unref)
+/* clang-format on */
+LIBRARY(library, "libkmod.so.2", "libkmod2", "finding the modules of a ramdisk", FUNCTIONS);
 
 #define DEPTH_MAX 32 /* soft dependencies may form a ring */
 
@@ -122,6 +139,9 @@ static int open_kmod(
         if (access(index, R_OK) < 0)
                 return mpart_error_set(
                                 e, -ENOENT, "%s is missing: make it with \"depmod %s\"", index, release);
+        int r = library_load(&library, e);
+        if (r < 0)
+                return r;
         const char *no_config =
                         NULL; /* what this machine does with modules is not the secondary's business */
         *ret = kmod_new(directory, &no_config);
