@@ -139,9 +139,6 @@ static int open_kmod(
         if (access(index, R_OK) < 0)
                 return mpart_error_set(
                                 e, -ENOENT, "%s is missing: make it with \"depmod %s\"", index, release);
-        int r = library_load(&library, e);
-        if (r < 0)
-                return r;
         const char *no_config =
                         NULL; /* what this machine does with modules is not the secondary's business */
         *ret = kmod_new(directory, &no_config);
@@ -156,8 +153,11 @@ int module_list_resolve(const char *root, const char *release, const char *const
                 directory = NULL;
                 return mpart_error_set(e, -ENOMEM, "out of memory");
         }
+        int r = library_load(&library, e);
+        if (r < 0)
+                return r;
         _cleanup_(unref_kmod) struct kmod_ctx *kmod = NULL;
-        int r = open_kmod(directory, release, &kmod, e);
+        r = open_kmod(directory, release, &kmod, e);
         if (r < 0)
                 return r;
         struct resolution s = { .kmod = kmod, .release = release };
