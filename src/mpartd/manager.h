@@ -11,6 +11,7 @@ struct cpu_monitor;
 struct watch;
 struct inspection;
 struct net;
+struct sequence;
 
 struct manager {
         sd_event *event;
@@ -25,6 +26,7 @@ struct manager {
         struct watch *watch;            /* of the running kernels */
         struct inspection *inspections; /* bus-inspect.c: logs and dumps being read */
         struct net *net;
+        struct sequence *sequence; /* kernels that boot or stop in their turn */
 
         struct mpart_machine *machine; /* NULL: cannot be read, machine_problem tells why */
         char *machine_problem;
