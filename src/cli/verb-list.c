@@ -58,14 +58,9 @@ static int add_kernel(cJSON *array, const struct bus_kernel *k)
         return added ? 0 : -ENOMEM;
 }
 
-static void delete_json(cJSON **o)
-{
-        cJSON_Delete(*o);
-}
-
 static int print_list_json(const struct bus_kernels *kernels)
 {
-        _cleanup_(delete_json) cJSON *o = cJSON_CreateObject();
+        _cleanup_json_ cJSON *o = cJSON_CreateObject();
         cJSON *array = NULL;
         if (!o || !cJSON_AddStringToObject(o, "format", "mpart-kernels") ||
                         json_add_u64(o, "version", LIST_VERSION) < 0 ||
