@@ -11,7 +11,10 @@
 
 int bus_open(struct sd_bus **ret, struct mpart_error *e)
 {
-        int r = sd_bus_open_system(ret);
+        int r = bus_library_load(e);
+        if (r < 0)
+                return r;
+        r = sd_bus_open_system(ret);
         if (r >= 0)
                 return 0;
         return mpart_error_set(e, r == -ENOENT || r == -ECONNREFUSED ? BUS_NO_DAEMON : r,
@@ -20,7 +23,8 @@ int bus_open(struct sd_bus **ret, struct mpart_error *e)
 
 void bus_closep(struct sd_bus **bus)
 {
-        sd_bus_flush_close_unref(*bus);
+        if (*bus) /* else sd-bus may not be there */
+                sd_bus_flush_close_unref(*bus);
 }
 
 int bus_failed(int r, const sd_bus_error *error, struct mpart_error *e)

@@ -25,9 +25,9 @@ static int print_list(const struct bus_kernels *kernels, struct mpart_error *e)
 {
         static const struct column columns[] = { { "ID", true }, { "NAME", false }, { "STATE", false },
                 { "CPUS", false }, { "MEMORY", true }, { "SINCE", false }, { "REASON", false } };
-        _cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_SIZE(columns));
+        _cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_SIZE(columns), e);
         if (!t)
-                return -ENOMEM;
+                return e->code;
         for (size_t i = 0; i < kernels->n; i++) {
                 const struct bus_kernel *k = &kernels->items[i];
                 table_row(t);

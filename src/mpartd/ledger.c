@@ -52,11 +52,6 @@ void ledger_free(struct ledger *l)
         free(l);
 }
 
-static void delete_json(cJSON **o)
-{
-        cJSON_Delete(*o);
-}
-
 static int entry_to_json(const struct taken *t, cJSON *array)
 {
         cJSON *o = cJSON_CreateObject();
@@ -71,7 +66,7 @@ static int entry_to_json(const struct taken *t, cJSON *array)
 
 static int to_json(const struct ledger *l, char **ret)
 {
-        _cleanup_(delete_json) cJSON *o = cJSON_CreateObject();
+        _cleanup_json_ cJSON *o = cJSON_CreateObject();
         if (!o || !cJSON_AddStringToObject(o, "format", FORMAT) || json_add_u64(o, "version", VERSION) < 0 ||
                         json_add_u64(o, "kernel", l->kernel) < 0 ||
                         !cJSON_AddStringToObject(o, "digest", l->digest) ||
@@ -238,7 +233,7 @@ int ledger_load(const char *directory, unsigned kernel, struct ledger **ret, str
 {
         _cleanup_(ledger_freep) struct ledger *l = NULL;
         _cleanup_free_ char *text = NULL;
-        _cleanup_(delete_json) cJSON *o = NULL;
+        _cleanup_json_ cJSON *o = NULL;
 
         int r = ledger_new(directory, kernel, "", &l);
         if (r < 0)

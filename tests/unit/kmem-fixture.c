@@ -212,3 +212,22 @@ struct mpart_kmem *fixture_open(const struct fixture *f)
         assert_int_equal(r, 0);
         return k;
 }
+
+int fixture_setup(void **state)
+{
+        static struct fixture f;
+        fixture_make(&f, true);
+        *state = &f;
+        return 0;
+}
+
+int fixture_teardown(void **state)
+{
+        fixture_free(*state);
+        return 0;
+}
+
+void fixture_put(struct fixture *f, enum fixture_state state, const char *text)
+{
+        fixture_put_record(f, state, 6, text, strlen(text));
+}
