@@ -116,7 +116,7 @@ void kernel_ended(struct kernel *k, enum kernel_end end, const char *detail)
         describe(x, detail);
 
         bool died = end == END_CRASH || end == END_HANG;
-        kernel_stop_services(k);
+        kernel_stop_services(k, x->reason);
         kernel_set_state(k, died ? KERNEL_FAILED : KERNEL_STOPPING, "%s", x->reason);
         if (died && k->options.dump) {
                 struct mpart_error e = MPART_ERROR_INIT;

@@ -84,7 +84,7 @@ void kernel_talk_start(struct kernel *k)
                 log_line((int)k->id, LOG_ERR, "kernel %u: no talk with its agent: %s", k->id, strerror(-r));
                 return;
         }
-        kernel_talk_stop(k);
+        kernel_talk_stop(k, TALK_STOPPED);
         r = map_region(k, &k->talk->map, &e);
         if (r == 0)
                 r = talk_start(k->talk->talk, k->talk->map.data, tsc_khz_since(k->manager->native.tsc), &e);
@@ -94,13 +94,13 @@ void kernel_talk_start(struct kernel *k)
         }
 }
 
-void kernel_talk_stop(struct kernel *k)
+void kernel_talk_stop(struct kernel *k, const char *why)
 {
         if (!k->talk)
                 return;
         k->talk->timer = sd_event_source_disable_unref(k->talk->timer);
         k->talk->done = NULL;
-        talk_stop(k->talk->talk);
+        talk_stop(k->talk->talk, why);
         physmem_unmap(&k->talk->map);
 }
 
@@ -108,7 +108,7 @@ void kernel_talk_free(struct kernel *k)
 {
         if (!k->talk)
                 return;
-        kernel_talk_stop(k);
+        kernel_talk_stop(k, "mpartd ends");
         talk_free(k->talk->talk);
         free(TAKE_PTR(k->talk));
 }

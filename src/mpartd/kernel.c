@@ -139,12 +139,12 @@ void kernel_start_services(struct kernel *k)
                                 strerror(-r));
 }
 
-void kernel_stop_services(struct kernel *k)
+void kernel_stop_services(struct kernel *k, const char *why)
 {
         watch_remove(k->manager->watch, k->id);
         log_relay_stop(TAKE_PTR(k->relay));
         net_stop(k->manager->net, k->id);
-        kernel_talk_stop(k);
+        kernel_talk_stop(k, why);
 }
 
 static void boot_is_running(struct kernel *k, const struct job *j)
@@ -334,7 +334,6 @@ int kernel_give_back(struct kernel *k)
         struct native_boot b = {
                 .native = &k->manager->native, .plan = k->manager->plan, .kernel = k->id, .initrd_fd = -1
         };
-        kernel_stop_services(k);
         int r = ledger_set_stage(k->ledger, LEDGER_STOPPING, NULL);
         if (r < 0)
                 log_line((int)k->id, LOG_WARNING, "%s: cannot be written: %s", k->ledger->path,
@@ -345,6 +344,7 @@ int kernel_give_back(struct kernel *k)
 /* User space has ended, or nobody was there to end it. */
 static void stop_dead(struct kernel *k)
 {
+        kernel_stop_services(k, TALK_STOPPED);
         int r = kernel_give_back(k);
         if (r < 0)
                 answer_stop(k, BUS_ERROR_FAILED, strerror(-r));
@@ -383,10 +383,12 @@ void kernel_lost_cpu(struct kernel *k, unsigned cpu)
         if (k->state != KERNEL_RUNNING || k->job || !k->ledger ||
                         cpugate_is_online(&k->manager->native.cpus, cpu) != 1)
                 return;
+        char why[96];
+        snprintf(why, sizeof(why), "CPU %u was switched on in the primary by another hand", cpu);
+        kernel_stop_services(k, why);
         int r = kernel_give_back(k);
         if (r < 0)
                 log_line((int)k->id, LOG_ERR, "kernel %u cannot be stopped: %s", k->id, strerror(-r));
         else
-                kernel_set_state(k, KERNEL_STOPPING, "CPU %u was switched on in the primary by another hand",
-                                cpu);
+                kernel_set_state(k, KERNEL_STOPPING, "%s", why);
 }

@@ -66,7 +66,7 @@ bool kernel_is_idle(const struct kernel *k); /* nothing taken, nothing going on 
 /* For kernel-end.c and kernel-recover.c. */
 void kernel_set_state(struct kernel *k, enum kernel_state state, const char *format, ...)
                 __attribute__((format(printf, 3, 4)));
-void kernel_start_services(struct kernel *k); /* agent, network, watch, log relay */
-void kernel_stop_services(struct kernel *k);
-void kernel_keep_options(struct kernel *k); /* those of its ledger */
-int kernel_give_back(struct kernel *k);
+void kernel_start_services(struct kernel *k);                 /* agent, network, watch, log relay */
+void kernel_stop_services(struct kernel *k, const char *why); /* for those whose commands end with it */
+void kernel_keep_options(struct kernel *k);                   /* those of its ledger */
+int kernel_give_back(struct kernel *k);                       /* its services are stopped */
