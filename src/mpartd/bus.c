@@ -59,6 +59,8 @@ int bus_start(struct manager *m)
         int r = sd_bus_open_system(&m->bus);
         if (r >= 0) /* systemd starts us again, with the bus that comes then */
                 r = sd_bus_set_exit_on_disconnect(m->bus, true);
+        if (r >= 0) /* calls that are open then are answered after the loop */
+                r = sd_bus_set_close_on_exit(m->bus, false);
         if (r >= 0)
                 r = sd_bus_add_object_manager(m->bus, NULL, BUS_PATH);
         if (r >= 0)
