@@ -13,8 +13,9 @@
 int bus_failed(int r, const sd_bus_error *error, struct mpart_error *e);
 int bus_misread(int r, struct mpart_error *e);
 
-/* Loading images, taking CPUs down and up again, typing a password: longer than the bus's own 25 seconds. */
-#define BUS_SLOW_USEC (UINT64_C(300) * 1000000)
+/* Loading images, typing a password, and a stop, which leaves user space up to an hour: longer than the
+ * bus's own 25 seconds. */
+#define BUS_SLOW_USEC (UINT64_C(4000) * 1000000)
 
 /* sd_bus_call for what not everybody may: where polkit wants a password, it is asked for on the terminal.
  * ret_reply may be NULL. */

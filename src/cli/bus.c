@@ -130,6 +130,8 @@ static int append_options(sd_bus_message *call, const struct bus_boot_options *o
                         r = sd_bus_message_append(call, "{sv}", options[i].name, "s", options[i].value);
         if (r >= 0 && o->no_dump)
                 r = sd_bus_message_append(call, "{sv}", "dump", "b", 0);
+        if (r >= 0 && o->stop_timeout)
+                r = sd_bus_message_append(call, "{sv}", "stop-timeout", "u", (uint32_t)o->stop_timeout);
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 

@@ -294,6 +294,7 @@ static int add_requested(
         if (r == 0)
                 r = copy_string(q->extra, &k->extra);
         k->restart = q->restart;
+        k->stop_timeout = q->stop_timeout;
         return r < 0 ? r : tell_choice(k, q);
 }
 

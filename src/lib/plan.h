@@ -48,6 +48,8 @@ enum mpart_restart {
 const char *mpart_restart_to_string(enum mpart_restart restart); /* "never", "on-failure", "always" */
 enum mpart_restart mpart_restart_from_string(const char *s);
 
+#define MPART_STOP_TIMEOUT_MAX 3600U /* seconds that a stop may leave a kernel to end in order */
+
 struct mpart_request; /* request.h */
 
 struct mpart_policy {
@@ -94,6 +96,7 @@ struct mpart_plan_kernel {
         char *image, *initrd; /* files of the primary, absolute paths */
         char *extra;          /* further words, which the command lines end in */
         enum mpart_restart restart;
+        unsigned stop_timeout; /* seconds that it has to end in order; 0: not said */
 
         char **why; /* what decided its share, a sentence each; not part of the document */
         size_t n_why;

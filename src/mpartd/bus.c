@@ -139,6 +139,18 @@ static int read_variant(
         return 0;
 }
 
+static int read_stop_timeout(
+                sd_bus_message *call, const char *key, struct boot_options *o, sd_bus_error *error)
+{
+        struct mpart_error e = MPART_ERROR_INIT;
+        uint32_t seconds;
+        int r = read_variant(call, key, "u", &seconds, error);
+        if (r < 0)
+                return r;
+        r = boot_options_set_stop_timeout(o, seconds, &e);
+        return r < 0 ? sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, e.text) : 0;
+}
+
 static int read_option(sd_bus_message *call, const char *key, struct boot_options *o, sd_bus_error *error)
 {
         struct mpart_error e = MPART_ERROR_INIT;
@@ -154,6 +166,8 @@ static int read_option(sd_bus_message *call, const char *key, struct boot_option
                 return read_variant(call, key, "u", &o->limit_burst, error);
         if (streq(key, "limit-interval"))
                 return read_variant(call, key, "u", &o->limit_interval, error);
+        if (streq(key, "stop-timeout"))
+                return read_stop_timeout(call, key, o, error);
         int r = read_variant(call, key, "s", &value, error);
         if (r < 0)
                 return r;

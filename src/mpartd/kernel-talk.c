@@ -119,8 +119,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
         (void)source;
         (void)usec;
         log_line((int)k->id, LOG_NOTICE,
-                        "kernel %u: user space did not end within %d s; it is stopped as it is", k->id,
-                        KERNEL_SHUTDOWN_SECONDS);
+                        "kernel %u: user space did not end within %u s; it is stopped as it is", k->id,
+                        k->options.stop_timeout);
         shutdown_is_over(k);
         return 0;
 }
@@ -130,7 +130,7 @@ bool kernel_talk_shutdown(struct kernel *k, void (*done)(struct kernel *k))
         if (!k->talk || k->talk->done || !talk_shutdown(k->talk->talk))
                 return false;
         int r = sd_event_add_time_relative(k->manager->event, &k->talk->timer, CLOCK_MONOTONIC,
-                        KERNEL_SHUTDOWN_SECONDS * UINT64_C(1000000), 0, on_timer, k);
+                        k->options.stop_timeout * UINT64_C(1000000), 0, on_timer, k);
         if (r < 0)
                 return false;
         k->talk->done = done;

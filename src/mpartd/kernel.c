@@ -296,7 +296,7 @@ static int prepare_job(struct kernel *k, const struct boot_options *o, struct na
         if (r == 0)
                 r = boot_options_copy(&k->ledger->options, o);
         if (r == 0)
-                boot_options_decide(&k->ledger->options, planned->restart);
+                boot_options_decide(&k->ledger->options, planned);
         return r;
 }
 

@@ -232,7 +232,7 @@ def requests(draw, machine, pci):
         if draw(st.booleans()):
             k["pci"] = draw(st.lists(selectors, min_size=1, max_size=2))
         if draw(st.booleans()):
-            k |= {"extra": "quiet a=b", "restart": "always", "image": "/boot/x"}
+            k |= {"extra": "quiet a=b", "restart": "always", "image": "/boot/x", "stop_timeout": 7}
         kernels.append(k)
     primary = {}
     if draw(st.booleans()):
@@ -311,7 +311,7 @@ class Requests(unittest.TestCase):
             self.assertLessEqual(total(got), up(size_of(most), unit) if most else total(got))
             if "node" in memory:
                 self.assertEqual({r["node"] for r in got["memory"]}, {memory["node"]})
-            for field in ("image", "extra", "restart"):
+            for field in ("image", "extra", "restart", "stop_timeout"):
                 self.assertEqual(got.get(field), asked.get(field))
             if "extra" in asked:
                 self.assertTrue(got["cmdline"]["linux"].endswith(" " + asked["extra"]))
