@@ -16,6 +16,7 @@
 #include "macros.h"
 #include "manager.h"
 #include "net.h"
+#include "sequence.h"
 #include "watch.h"
 
 #define PLAN_LIMIT (64 * MiB)
@@ -196,6 +197,8 @@ int manager_new(const char *root_path, sd_event *event, struct manager **ret, st
                 r = net_new(m->root, m->runtime_directory, &m->net);
         if (r == 0)
                 r = watch_new(event, &m->native, on_kernel_end, m, &m->watch);
+        if (r == 0)
+                r = sequence_new(m, &m->sequence);
         if (r < 0)
                 return mpart_error_set(e, r, "%s", strerror(-r));
         if (*net_problem(m->net))
@@ -238,6 +241,7 @@ void manager_free(struct manager *m)
         cpu_monitor_free(m->monitor);
         authorize_end(m);
         bus_inspect_end(m);
+        sequence_free(TAKE_PTR(m->sequence));
         drop_kernels(m);
         watch_free(m->watch);
         net_free(m->net);

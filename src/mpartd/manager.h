@@ -12,6 +12,7 @@ struct watch;
 struct inspection;
 struct authorization;
 struct net;
+struct sequence;
 
 struct manager {
         sd_event *event;
@@ -27,6 +28,7 @@ struct manager {
         struct inspection *inspections;       /* bus-inspect.c: logs and dumps being read */
         struct authorization *authorizations; /* authorize.c: calls that wait for polkit */
         struct net *net;
+        struct sequence *sequence; /* kernels that boot or stop in their turn */
 
         struct mpart_machine *machine; /* NULL: cannot be read, machine_problem tells why */
         char *machine_problem;

@@ -20,8 +20,8 @@ POLKIT = sys.argv[3]
 USER = 65534
 OPEN_TO_ALL = {"GetPlan", "ListKernels"}
 ACTION = {"SetPlan": "set-plan", "Boot": "boot-kernels", "Stop": "boot-kernels", "BootAll": "boot-kernels",
-          "Exec": "exec", "OpenConsole": "console", "SetConsoleSize": "console", "OpenLog": "read-log",
-          "Dump": "dump", "CancelDump": "dump"}
+          "StopAll": "boot-kernels", "Exec": "exec", "OpenConsole": "console", "SetConsoleSize": "console",
+          "OpenLog": "read-log", "Dump": "dump", "CancelDump": "dump"}
 ARGUMENTS = {"s": "{}", "u": dbus.UInt32(1), "b": False, "q": dbus.UInt16(1), "as": ["true"], "a{sv}": NO_OPTIONS}
 DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 UNANSWERED = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
