@@ -124,7 +124,8 @@ static const struct verb_option initrd_options[] = {
         { OPTION_ADD, "PATH[:DEST]", "add a file, a program with its libraries, or a directory" },
         { OPTION_MODULE, "NAME", "load this module at boot, after what it needs" },
         { OPTION_SSH_KEY, "FILE", "let the owners of these public keys log in as root by ssh" },
-        { OPTION_WRAP, "FILE", "put the agent in front of this ramdisk, or tar archive of a root tree" },
+        { OPTION_WRAP, "FILE|DIR",
+                        "put the agent in front of this ramdisk, or root tree (directory or tar)" },
 };
 static const struct verb_option console_options[] = {
         { OPTION_LOG, NULL, "print what the console said lately, and leave" },
