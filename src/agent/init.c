@@ -50,6 +50,9 @@ static int start_wrapped(struct agent *a)
         a->own_pidns = openat(a->proc, "self/ns/pid", O_RDONLY | O_CLOEXEC);
         if (a->own_pidns < 0)
                 return -errno;
+        /* That /proc knows other process ids than the init's: it finds none, as when it is started by the
+         * kernel, and mounts its own. */
+        umount2("/proc", MNT_DETACH);
         pid_t pid = clone_init();
         if (pid < 0)
                 return -errno;

@@ -8,6 +8,7 @@
 #include "bus-internal.h"
 #include "bus.h"
 #include "macros.h"
+#include "polkit-agent.h"
 
 #define KERNEL_PATH "/org/mpartd1/kernel/"
 #define PATH_MAX_BYTES 48
@@ -41,7 +42,7 @@ int bus_open_log(struct sd_bus *bus, unsigned id, const struct bus_log_options *
         if (r >= 0)
                 r = append_log_options(call, o);
         if (r >= 0)
-                r = sd_bus_call(bus, call, 0, &error, &reply);
+                r = bus_ask(bus, call, &error, &reply);
         int fd;
         if (r >= 0)
                 r = sd_bus_message_read(reply, "h", &fd); /* the reply's */
@@ -60,6 +61,7 @@ struct dumping {
         bool answered;
         int result;
         struct mpart_error error;
+        pid_t agent; /* asks for a password; 0: none is needed */
 };
 
 static int on_progress(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -79,6 +81,8 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error)
         (void)error;
         d->answered = true;
         int r = sd_bus_message_get_errno(m);
+        if (r && d->agent == 0)
+                bus_wants_password(sd_bus_message_get_error(m), &d->agent);
         d->result = r ? bus_failed(-r, sd_bus_message_get_error(m), &d->error) : 0;
         return 0;
 }
@@ -94,7 +98,8 @@ static int wait_answer(struct sd_bus *bus, const char *path, struct dumping *d)
         while (!d->answered) {
                 if (*d->watch->canceled && !canceled) {
                         canceled = true;
-                        cancel(bus, path); /* an answer comes, whatever this one is */
+                        if (cancel(bus, path) < 0) /* none under way: it waits for a password, or is done */
+                                return -ECANCELED;
                         continue;
                 }
                 int r = sd_bus_process(bus, NULL);
@@ -106,24 +111,35 @@ static int wait_answer(struct sd_bus *bus, const char *path, struct dumping *d)
         return 0;
 }
 
-int bus_dump(struct sd_bus *bus, unsigned id, int fd, const struct bus_dump_watch *watch,
-                struct mpart_error *e)
+static int dump_once(struct sd_bus *bus, unsigned id, int fd, struct dumping *d)
 {
         _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *signal = NULL, *answer = NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-        struct dumping d = { .watch = watch };
         char path[PATH_MAX_BYTES];
         kernel_path(id, path);
         int r = sd_bus_match_signal(
-                        bus, &signal, BUS_NAME, path, BUS_KERNEL_INTERFACE, "DumpProgress", on_progress, &d);
+                        bus, &signal, BUS_NAME, path, BUS_KERNEL_INTERFACE, "DumpProgress", on_progress, d);
         if (r >= 0)
                 r = sd_bus_message_new_method_call(bus, &call, BUS_NAME, path, BUS_KERNEL_INTERFACE, "Dump");
         if (r >= 0)
                 r = sd_bus_message_append(call, "h", fd);
         if (r >= 0)
-                r = sd_bus_call_async(bus, &answer, call, on_answer, &d, UINT64_MAX);
-        if (r >= 0)
-                r = wait_answer(bus, path, &d);
+                r = sd_bus_call_async(bus, &answer, call, on_answer, d, UINT64_MAX);
+        return r < 0 ? r : wait_answer(bus, path, d);
+}
+
+int bus_dump(struct sd_bus *bus, unsigned id, int fd, const struct bus_dump_watch *watch,
+                struct mpart_error *e)
+{
+        struct dumping d = { .watch = watch };
+        int r = dump_once(bus, id, fd, &d);
+        if (d.agent > 0) {
+                d.answered = false;
+                r = dump_once(bus, id, fd, &d);
+                polkit_agent_stop(d.agent);
+        }
+        if (r == -ECANCELED)
+                return mpart_error_set(e, r, "kernel %u: canceled", id);
         if (r < 0)
                 return mpart_error_set(e, r, "talk with mpartd failed: %s", strerror(-r));
         return d.result < 0 ? mpart_error_set(e, d.result, "%s", d.error.text) : 0;

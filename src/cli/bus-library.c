@@ -37,6 +37,7 @@
         X(sd_bus_open_system) \
         X(sd_bus_process) \
         X(sd_bus_slot_unref) \
+        X(sd_bus_set_allow_interactive_authorization) \
         X(sd_bus_wait)
 /* clang-format on */
 LIBRARY(library, "libsystemd.so.0", "libsystemd0", "talking to mpartd", FUNCTIONS);

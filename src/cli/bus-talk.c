@@ -21,7 +21,7 @@ static int talk(struct sd_bus *bus, unsigned id, sd_bus_message *call, sd_bus_me
                 struct mpart_error *e)
 {
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        int r = sd_bus_call(bus, call, 0, &error, ret);
+        int r = bus_ask(bus, call, &error, ret);
         if (sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT))
                 return mpart_error_set(e, r, "the plan has no kernel %u (mpartctl list)", id);
         return r < 0 ? bus_failed(r, &error, e) : 0;

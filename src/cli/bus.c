@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus-internal.h"
 #include "macros.h"
+#include "polkit-agent.h"
 
 #define NAME BUS_NAME
 #define MANAGER_PATH "/org/mpartd1"
 #define MANAGER "org.mpartd1.Manager"
 #define KERNEL BUS_KERNEL_INTERFACE
-/* Loading images, taking CPUs down and up again: longer than the bus's own 25 seconds on a large machine. */
-#define SLOW_CALL_USEC (UINT64_C(300) * 1000000)
 
 int bus_open(struct sd_bus **ret, struct mpart_error *e)
 {
@@ -15,6 +14,8 @@ int bus_open(struct sd_bus **ret, struct mpart_error *e)
         if (r < 0)
                 return r;
         r = sd_bus_open_system(ret);
+        if (r >= 0)
+                r = sd_bus_set_allow_interactive_authorization(*ret, true);
         if (r >= 0)
                 return 0;
         return mpart_error_set(e, r == -ENOENT || r == -ECONNREFUSED ? BUS_NO_DAEMON : r,
@@ -32,11 +33,9 @@ int bus_failed(int r, const sd_bus_error *error, struct mpart_error *e)
         if (sd_bus_error_has_names(error, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
                 return mpart_error_set(e, BUS_NO_DAEMON, "mpartd does not run and cannot be started: %s",
                                 error->message);
-        if (sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED))
-                return mpart_error_set(e, -EACCES,
-                                "mpartd refuses: %s (only root may change partitions, or look into their "
-                                "memory)",
-                                error->message);
+        if (sd_bus_error_has_names(error, SD_BUS_ERROR_ACCESS_DENIED,
+                            SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
+                return mpart_error_set(e, -EACCES, "mpartd refuses: %s", error->message);
         if (sd_bus_error_is_set(error) && error->message && *error->message)
                 return mpart_error_set(e, r == BUS_NO_DAEMON ? -EIO : r, "%s", error->message);
         return mpart_error_set(e, r, "talk with mpartd failed: %s", strerror(-r));
@@ -45,6 +44,24 @@ int bus_failed(int r, const sd_bus_error *error, struct mpart_error *e)
 int bus_misread(int r, struct mpart_error *e)
 {
         return mpart_error_set(e, r, "a message to or from mpartd cannot be made out: %s", strerror(-r));
+}
+
+bool bus_wants_password(const sd_bus_error *error, pid_t *ret)
+{
+        return sd_bus_error_has_name(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) &&
+               polkit_agent_start(ret);
+}
+
+int bus_ask(struct sd_bus *bus, sd_bus_message *call, sd_bus_error *error, sd_bus_message **ret_reply)
+{
+        pid_t agent;
+        int r = sd_bus_call(bus, call, BUS_SLOW_USEC, error, ret_reply);
+        if (r < 0 && bus_wants_password(error, &agent)) {
+                sd_bus_error_free(error);
+                r = sd_bus_call(bus, call, BUS_SLOW_USEC, error, ret_reply);
+                polkit_agent_stop(agent);
+        }
+        return r;
 }
 
 int bus_get_plan(struct sd_bus *bus, char **ret, struct mpart_error *e)
@@ -78,8 +95,7 @@ static int slow_call(
                 struct sd_bus *bus, sd_bus_message *call, sd_bus_message **ret_reply, struct mpart_error *e)
 {
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        sd_bus_message_set_allow_interactive_authorization(call, true);
-        int r = sd_bus_call(bus, call, SLOW_CALL_USEC, &error, ret_reply);
+        int r = bus_ask(bus, call, &error, ret_reply);
         return r < 0 ? bus_failed(r, &error, e) : 0;
 }
 
@@ -118,6 +134,8 @@ static int append_options(sd_bus_message *call, const struct bus_boot_options *o
                         r = sd_bus_message_append(call, "{sv}", options[i].name, "s", options[i].value);
         if (r >= 0 && o->no_dump)
                 r = sd_bus_message_append(call, "{sv}", "dump", "b", 0);
+        if (r >= 0 && o->stop_timeout)
+                r = sd_bus_message_append(call, "{sv}", "stop-timeout", "u", (uint32_t)o->stop_timeout);
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 

@@ -75,6 +75,7 @@ struct bus_boot_options {
         const char *on_crash, *on_hang, *on_reboot,
                         *on_poweroff; /* stop, restart, preserve; NULL: default */
         bool no_dump;
+        unsigned stop_timeout; /* seconds; 0: default */
 };
 int bus_boot(struct sd_bus *bus, unsigned id, const struct bus_boot_options *o, struct mpart_error *e);
 /* The ids whose boot was accepted; the caller frees *ret. */

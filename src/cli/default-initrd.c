@@ -111,8 +111,6 @@ int default_initrd(const char *image, char **ret, struct mpart_error *e)
 {
         char release[RELEASE_MAX] = "";
         _cleanup_free_ char *path = NULL;
-        if (geteuid() != 0)
-                return mpart_error_set(e, -EPERM, "only root may boot a kernel");
         int r = choose_release(image, release, sizeof(release), e);
         if (r < 0)
                 return r;
@@ -120,7 +118,13 @@ int default_initrd(const char *image, char **ret, struct mpart_error *e)
                 path = NULL;
                 return mpart_error_set(e, -ENOMEM, "out of memory");
         }
-        if (!is_fresh(path, release)) {
+        bool fresh = is_fresh(path, release);
+        if (!fresh && geteuid() != 0)
+                return mpart_error_set(e, -EPERM,
+                                "%s is to be made anew, which root alone can (--initrd names another ramdisk, "
+                                "--no-initrd does without)",
+                                path);
+        if (!fresh) {
                 const struct mpart_initrd_request request = {
                         .agent = agent_path(),
                         .kernel = release,

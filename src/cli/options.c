@@ -145,6 +145,20 @@ int option_size(const struct invocation *c, enum option_id id, uint64_t *ret, st
                         c->value[id]);
 }
 
+int option_number(const struct invocation *c, enum option_id id, unsigned *ret, struct mpart_error *e)
+{
+        const char *text = c->value[id];
+        if (!text)
+                return 0;
+        char *end;
+        errno = 0;
+        unsigned long n = strtoul(text, &end, 10);
+        if (!isdigit((unsigned char)*text) || *end || errno || n == 0 || n > UINT_MAX)
+                return usage_error(e, "--%s: \"%s\" is not a number from 1 on", option_name(id), text);
+        *ret = (unsigned)n;
+        return 0;
+}
+
 int option_path(const struct invocation *c, enum option_id id, char **ret, struct mpart_error *e)
 {
         const char *given = c->value[id];

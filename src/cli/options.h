@@ -25,6 +25,9 @@ static inline bool option_given(const struct invocation *c, enum option_id id)
 /* The value of a SIZE option; *ret untouched where it was not given. 0 or CLI_USAGE. */
 int option_size(const struct invocation *c, enum option_id id, uint64_t *ret, struct mpart_error *e);
 
+/* A number from 1 on; *ret untouched where it was not given. 0 or CLI_USAGE. */
+int option_number(const struct invocation *c, enum option_id id, unsigned *ret, struct mpart_error *e);
+
 /* The file of a FILE option, which must be there, as an absolute path: the daemon has a working directory of
  * its own. *ret untouched where it was not given; the caller frees it. 0 or a negative errno. */
 int option_path(const struct invocation *c, enum option_id id, char **ret, struct mpart_error *e);

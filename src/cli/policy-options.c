@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/stat.h>
 
 #include "fs.h"
@@ -69,21 +67,6 @@ static int ramdisk_room(const char *path, uint64_t *ret, struct mpart_error *e)
         if (!S_ISREG(st.st_mode))
                 return mpart_error_set(e, -EINVAL, "%s is no file", path);
         *ret = (uint64_t)st.st_size;
-        return 0;
-}
-
-/* A number from 1 on. */
-static int option_number(const struct invocation *c, enum option_id id, unsigned *ret, struct mpart_error *e)
-{
-        const char *text = c->value[id];
-        if (!text)
-                return 0;
-        char *end;
-        errno = 0;
-        unsigned long n = strtoul(text, &end, 10);
-        if (!isdigit((unsigned char)*text) || *end || errno || n == 0 || n > UINT_MAX)
-                return usage_error(e, "--%s: \"%s\" is not a number from 1 on", option_name(id), text);
-        *ret = (unsigned)n;
         return 0;
 }
 

@@ -54,6 +54,10 @@ int verb_boot(const struct invocation *c, struct mpart_error *e)
         int r = operand_kernel(c, &id, &all, e);
         if (r != 0)
                 return r;
+        unsigned stop_timeout = 0;
+        r = option_number(c, OPTION_STOP_TIMEOUT, &stop_timeout, e);
+        if (r != 0)
+                return r;
         if (option_given(c, OPTION_INITRD) && option_given(c, OPTION_NO_INITRD))
                 return usage_error(e, "boot: --initrd and --no-initrd exclude each other");
         _cleanup_free_ char *image = NULL, *initrd = NULL, *fallback = NULL;
@@ -89,6 +93,7 @@ int verb_boot(const struct invocation *c, struct mpart_error *e)
                 .on_reboot = c->value[OPTION_ON_REBOOT],
                 .on_poweroff = c->value[OPTION_ON_POWEROFF],
                 .no_dump = option_given(c, OPTION_NO_DUMP),
+                .stop_timeout = stop_timeout,
         };
         if (r == 0)
                 r = request_boot(bus, all, id, &options, progress, e);

@@ -45,6 +45,7 @@ static const struct {
         [OPTION_SAVE] = { "save", 0 },
         [OPTION_SHARED] = { "shared", 0 },
         [OPTION_SSH_KEY] = { "ssh-key", 0 },
+        [OPTION_STOP_TIMEOUT] = { "stop-timeout", 0 },
         [OPTION_SVG] = { "svg", 0 },
         [OPTION_TTY] = { "tty", 't' },
         [OPTION_WRAP] = { "wrap", 0 },
@@ -106,6 +107,7 @@ static const struct verb_option boot_options[] = {
         { OPTION_ON_REBOOT, "stop|restart|preserve", "when it restarts itself (default: restart)" },
         { OPTION_ON_POWEROFF, "stop|restart|preserve", "when it switches itself off (default: stop)" },
         { OPTION_NO_DUMP, NULL, "write no dump when it panics or hangs" },
+        { OPTION_STOP_TIMEOUT, "SECONDS", "how long a stop lets it end in order (default: 30)" },
         { OPTION_NO_WAIT, NULL, "return once the boot has been accepted" },
 };
 static const struct verb_option log_options[] = {
@@ -122,7 +124,8 @@ static const struct verb_option initrd_options[] = {
         { OPTION_ADD, "PATH[:DEST]", "add a file, a program with its libraries, or a directory" },
         { OPTION_MODULE, "NAME", "load this module at boot, after what it needs" },
         { OPTION_SSH_KEY, "FILE", "let the owners of these public keys log in as root by ssh" },
-        { OPTION_WRAP, "FILE", "put the agent in front of this ramdisk, or tar archive of a root tree" },
+        { OPTION_WRAP, "FILE|DIR",
+                        "put the agent in front of this ramdisk, or root tree (directory or tar)" },
 };
 static const struct verb_option console_options[] = {
         { OPTION_LOG, NULL, "print what the console said lately, and leave" },

@@ -52,6 +52,7 @@ enum option_id {
         OPTION_SAVE,
         OPTION_SHARED,
         OPTION_SSH_KEY,
+        OPTION_STOP_TIMEOUT,
         OPTION_SVG,
         OPTION_TTY,
         OPTION_WRAP,

@@ -31,56 +31,96 @@ static int open_writer(struct archive *a, enum mpart_compression compression, st
         return r == ARCHIVE_OK ? archive_output_open(o, a) : r;
 }
 
-static int write_file(struct archive *a, const struct archive_file *f, unsigned number)
+static struct archive_entry *entry_of(const struct archive_file *f, unsigned number)
 {
-        _cleanup_entry_ struct archive_entry *entry = archive_entry_new();
+        struct archive_entry *entry = archive_entry_new();
         if (!entry)
-                return ARCHIVE_FATAL;
+                return NULL;
         archive_entry_set_pathname(entry, f->path);
         archive_entry_set_mode(entry, f->mode);
-        archive_entry_set_uid(entry, 0);
-        archive_entry_set_gid(entry, 0);
-        archive_entry_set_mtime(entry, 0, 0);
-        archive_entry_set_ino64(entry, number);
-        archive_entry_set_nlink(entry, S_ISDIR(f->mode) ? 2 : 1);
+        archive_entry_set_uid(entry, f->uid);
+        archive_entry_set_gid(entry, f->gid);
+        archive_entry_set_mtime(entry, f->mtime, 0);
+        archive_entry_set_ino64(entry, f->inode ? f->inode : number);
+        archive_entry_set_nlink(entry, f->inode ? f->links : S_ISDIR(f->mode) ? 2 : 1);
         archive_entry_set_size(entry, S_ISREG(f->mode) ? (la_int64_t)f->size : 0);
         if (S_ISLNK(f->mode))
                 archive_entry_set_symlink(entry, f->data);
-        if (S_ISCHR(f->mode))
+        if (S_ISCHR(f->mode) || S_ISBLK(f->mode))
                 archive_entry_set_rdev(entry, f->device);
+        return entry;
+}
 
-        int r = archive_write_header(a, entry);
-        if (r != ARCHIVE_OK || !S_ISREG(f->mode) || f->size == 0)
+struct archive_writer {
+        struct archive *archive;
+        struct archive_output output;
+        unsigned n;
+};
+
+static int write_error(struct archive_writer *w, struct mpart_error *e)
+{
+        const char *text = archive_error_string(w->archive);
+        mpart_error_set(e, -EIO, "the ramdisk cannot be packed: %s", text ? text : "out of memory");
+        archive_write_fail(w->archive); /* freeing it must not write once more */
+        return -EIO;
+}
+
+int archive_writer_new(
+                enum mpart_compression compression, struct archive_writer **ret, struct mpart_error *e)
+{
+        int r = archive_library_load(e);
+        if (r < 0)
                 return r;
-        return archive_write_data(a, f->data, f->size) == (la_ssize_t)f->size ? ARCHIVE_OK : ARCHIVE_FATAL;
+        _cleanup_(archive_writer_freep) struct archive_writer *w = calloc(1, sizeof(*w));
+        if (w)
+                w->archive = archive_write_new();
+        if (!w || !w->archive)
+                return mpart_error_set(e, -ENOMEM, "out of memory");
+        if (open_writer(w->archive, compression, &w->output) != ARCHIVE_OK)
+                return write_error(w, e);
+        *ret = TAKE_PTR(w);
+        return 0;
+}
+
+void archive_writer_free(struct archive_writer *w)
+{
+        if (!w)
+                return;
+        archive_write_free(w->archive);
+        archive_output_free(&w->output);
+        free(w);
+}
+
+int archive_writer_add(struct archive_writer *w, const struct archive_file *f, struct mpart_error *e)
+{
+        _cleanup_entry_ struct archive_entry *entry = entry_of(f, ++w->n);
+        if (!entry)
+                return mpart_error_set(e, -ENOMEM, "out of memory");
+        if (archive_write_header(w->archive, entry) != ARCHIVE_OK)
+                return write_error(w, e);
+        if (S_ISREG(f->mode) && f->size > 0 &&
+                        archive_write_data(w->archive, f->data, f->size) != (la_ssize_t)f->size)
+                return write_error(w, e);
+        return 0;
+}
+
+int archive_writer_end(struct archive_writer *w, char **ret, size_t *ret_size, struct mpart_error *e)
+{
+        if (archive_write_close(w->archive) != ARCHIVE_OK)
+                return write_error(w, e);
+        *ret_size = w->output.size;
+        *ret = TAKE_PTR(w->output.data);
+        return 0;
 }
 
 int archive_write(const struct archive_file *files, size_t n, enum mpart_compression compression, char **ret,
                 size_t *ret_size, struct mpart_error *e)
 {
-        int r = archive_library_load(e);
-        if (r < 0)
-                return r;
-        struct archive_output o = { 0 };
-        _cleanup_writer_ struct archive *a = archive_write_new();
-        if (!a)
-                return mpart_error_set(e, -ENOMEM, "out of memory");
-
-        r = open_writer(a, compression, &o);
-        for (size_t i = 0; r == ARCHIVE_OK && i < n; i++)
-                r = write_file(a, &files[i], (unsigned)i + 1);
-        if (r == ARCHIVE_OK)
-                r = archive_write_close(a);
-        if (r != ARCHIVE_OK) {
-                const char *text = archive_error_string(a);
-                mpart_error_set(e, -EIO, "the ramdisk cannot be packed: %s", text ? text : "out of memory");
-                archive_write_fail(a); /* freeing it must not write once more */
-                free(o.data);
-                return -EIO;
-        }
-        *ret = o.data;
-        *ret_size = o.size;
-        return 0;
+        _cleanup_(archive_writer_freep) struct archive_writer *w = NULL;
+        int r = archive_writer_new(compression, &w, e);
+        for (size_t i = 0; r == 0 && i < n; i++)
+                r = archive_writer_add(w, &files[i], e);
+        return r < 0 ? r : archive_writer_end(w, ret, ret_size, e);
 }
 
 static int read_error(struct archive *a, const char *name, struct mpart_error *e)
@@ -113,26 +153,39 @@ static int read_data(struct archive *a, const char *name, struct archive_output 
         return 0;
 }
 
-/* "./usr/bin" and "/usr/bin" are "usr/bin". */
-static const char *plain_path(const char *path)
+/* "./usr/bin/" and "/usr/bin" are "usr/bin", "." is "". */
+static char *plain_path(const char *path)
 {
         while (*path == '/' || (path[0] == '.' && path[1] == '/'))
                 path++;
-        return streq(path, ".") ? "" : path;
+        size_t n = streq(path, ".") ? 0 : strlen(path);
+        while (n > 0 && path[n - 1] == '/')
+                n--;
+        return strndup(path, n);
 }
 
 static int visit(struct archive *a, struct archive_entry *entry, const char *name,
                 const struct archive_walk *walk, struct mpart_error *e)
 {
-        const char *path = archive_entry_pathname(entry), *link = archive_entry_symlink(entry);
+        const char *path = archive_entry_pathname(entry), *link = archive_entry_symlink(entry),
+                   *other = archive_entry_hardlink(entry);
         if (!path)
                 return mpart_error_set(e, -EBADMSG, "%s: the name of a member cannot be read", name);
+        _cleanup_free_ char *plain = plain_path(path), *plain_other = other ? plain_path(other) : NULL;
+        if (!plain || (other && !plain_other))
+                return mpart_error_set(e, -ENOMEM, "out of memory");
         struct archive_file member = {
-                .path = (char *)plain_path(path),
+                .path = plain,
                 .mode = archive_entry_mode(entry),
                 .device = archive_entry_rdev(entry),
+                .uid = (uid_t)archive_entry_uid(entry),
+                .gid = (gid_t)archive_entry_gid(entry),
+                .mtime = archive_entry_mtime(entry),
+                .hard_link = plain_other,
         };
         _cleanup_free_ char *owned = NULL;
+        if (other) /* tar tells no type of it */
+                member.mode = S_IFREG | (member.mode & 07777);
         if (link) {
                 owned = strdup(link);
                 member.data = owned;
@@ -152,9 +205,9 @@ static int visit(struct archive *a, struct archive_entry *entry, const char *nam
 int archive_walk(const void *data, size_t size, const char *name, const struct archive_walk *walk,
                 struct mpart_error *e)
 {
-        int r = archive_library_load(e);
-        if (r < 0)
-                return r;
+        int loaded = archive_library_load(e);
+        if (loaded < 0)
+                return loaded;
         _cleanup_reader_ struct archive *a = archive_read_new();
         if (!a)
                 return mpart_error_set(e, -ENOMEM, "out of memory");
@@ -165,6 +218,7 @@ int archive_walk(const void *data, size_t size, const char *name, const struct a
                 return read_error(a, name, e);
 
         struct archive_entry *entry;
+        int r;
         while ((r = archive_read_next_header(a, &entry)) == ARCHIVE_OK || r == ARCHIVE_WARN) {
                 int code = visit(a, entry, name, walk, e);
                 if (code < 0)
@@ -173,12 +227,28 @@ int archive_walk(const void *data, size_t size, const char *name, const struct a
         return r == ARCHIVE_EOF ? 0 : read_error(a, name, e);
 }
 
+bool archive_is_tar(const void *data, size_t size)
+{
+        if (archive_library_load(NULL) < 0)
+                return false;
+        _cleanup_reader_ struct archive *a = archive_read_new();
+        struct archive_entry *entry;
+        if (!a)
+                return false;
+        archive_read_support_filter_all(a);
+        archive_read_support_format_cpio(a);
+        archive_read_support_format_tar(a);
+        return archive_read_open_memory(a, data, size) == ARCHIVE_OK &&
+               archive_read_next_header(a, &entry) == ARCHIVE_OK &&
+               (archive_format(a) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
+}
+
 int archive_uncompress(const void *data, size_t size, const char *name, char **ret, size_t *ret_size,
                 struct mpart_error *e)
 {
-        int r = archive_library_load(e);
-        if (r < 0)
-                return r;
+        int loaded = archive_library_load(e);
+        if (loaded < 0)
+                return loaded;
         _cleanup_reader_ struct archive *a = archive_read_new();
         if (!a)
                 return mpart_error_set(e, -ENOMEM, "out of memory");
@@ -190,7 +260,7 @@ int archive_uncompress(const void *data, size_t size, const char *name, char **r
                 return read_error(a, name, e);
 
         struct archive_output o = { 0 };
-        r = read_data(a, name, &o, e);
+        int r = read_data(a, name, &o, e);
         if (r < 0) {
                 free(o.data);
                 return r;

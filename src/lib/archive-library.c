@@ -7,8 +7,10 @@
         X(archive_entry_clear) \
         X(archive_entry_filetype) \
         X(archive_entry_free) \
+        X(archive_entry_gid) \
         X(archive_entry_hardlink) \
         X(archive_entry_mode) \
+        X(archive_entry_mtime) \
         X(archive_entry_new) \
         X(archive_entry_pathname) \
         X(archive_entry_rdev) \
@@ -25,7 +27,9 @@
         X(archive_entry_set_symlink) \
         X(archive_entry_set_uid) \
         X(archive_entry_symlink) \
+        X(archive_entry_uid) \
         X(archive_error_string) \
+        X(archive_format) \
         X(archive_read_data) \
         X(archive_read_free) \
         X(archive_read_new) \

@@ -6,9 +6,9 @@
 
 #include "initrd-wrap.h"
 #include "macros.h"
+#include "tree-walk.h"
 
 #define NEWC_HEADER 110
-#define TAR_MAGIC_OFFSET 257
 
 /* What the kernel, or a distribution, starts; the first one there is counts. */
 static const char *const inits[] = { "init", "sbin/init", "usr/sbin/init", "etc/init", "bin/init",
@@ -17,10 +17,17 @@ static const char *const inits[] = { "init", "sbin/init", "usr/sbin/init", "etc/
 /* Members as they come by. */
 struct search {
         struct initrd_wrapped *w;
-        size_t found;             /* index in inits, their number: none yet */
-        bool hard_link;           /* init's bytes stand with another member */
-        struct archive_file *all; /* of a tar archive: every member */
-        size_t n_all, capacity_all;
+        size_t found;   /* index in inits, their number: none yet */
+        bool hard_link; /* init's bytes stand with another member */
+};
+
+/* A root tree on its way into a newc archive. */
+struct packing {
+        struct search search;
+        struct archive_writer *writer;
+        char **shared; /* of a tar archive: names that hard links lead to, each as often; sorted */
+        size_t n_shared, capacity;
+        struct mpart_error *error;
 };
 
 void initrd_wrapped_free(struct initrd_wrapped *w)
@@ -50,15 +57,15 @@ static int copy_member(const struct archive_file *from, struct archive_file *to)
         return 0;
 }
 
-static int remember_link(struct initrd_wrapped *w, const char *path)
+static int remember(char ***names, size_t *n, size_t *capacity, const char *path)
 {
-        int r = grow_array(&w->links, &w->capacity, w->n_links + 1, sizeof(*w->links));
+        int r = grow_array(names, capacity, *n + 1, sizeof(**names));
         if (r < 0)
                 return r;
         char *copy = strdup(path);
         if (!copy)
                 return -ENOMEM;
-        w->links[w->n_links++] = copy;
+        (*names)[(*n)++] = copy;
         return 0;
 }
 
@@ -80,7 +87,8 @@ static int is_wanted(void *userdata, const struct archive_file *member)
 static int on_member(void *userdata, const struct archive_file *member)
 {
         struct search *s = userdata;
-        int r = S_ISLNK(member->mode) ? remember_link(s->w, member->path) : 0;
+        struct initrd_wrapped *w = s->w;
+        int r = S_ISLNK(member->mode) ? remember(&w->links, &w->n_links, &w->capacity, member->path) : 0;
         size_t rank = rank_of(member->path);
         if (r < 0 || rank == ARRAY_SIZE(inits) || rank > s->found || S_ISDIR(member->mode))
                 return r;
@@ -158,6 +166,13 @@ static int walk_segments(const char *data, size_t size, const char *name, const 
         return 0;
 }
 
+static int want_none(void *userdata, const struct archive_file *member)
+{
+        (void)userdata;
+        (void)member;
+        return 0;
+}
+
 static int want_all(void *userdata, const struct archive_file *member)
 {
         (void)userdata;
@@ -165,35 +180,57 @@ static int want_all(void *userdata, const struct archive_file *member)
         return 1;
 }
 
-static int collect(void *userdata, const struct archive_file *member)
+static int compare_names(const void *a, const void *b)
 {
-        struct search *s = userdata;
-        int r = on_member(s, member);
+        return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What the names of one file have in common, where `path` is one of several. */
+static void set_shared(const struct packing *p, const char *path, struct archive_file *m)
+{
+        char **found = p->n_shared == 0 ? NULL
+                                        : bsearch(&path, p->shared, p->n_shared, sizeof(*p->shared),
+                                                          compare_names);
+        if (!found)
+                return;
+        size_t first = (size_t)(found - p->shared), end = first;
+        while (first > 0 && streq(p->shared[first - 1], path))
+                first--;
+        while (end < p->n_shared && streq(p->shared[end], path))
+                end++;
+        m->inode = ARCHIVE_SHARED_INODE + (uint32_t)first;
+        m->links = (unsigned)(end - first) + 1;
+}
+
+static int note_link(void *userdata, const struct archive_file *member)
+{
+        struct packing *p = userdata;
+        return member->hard_link ? remember(&p->shared, &p->n_shared, &p->capacity, member->hard_link) : 0;
+}
+
+static int pack(void *userdata, const struct archive_file *member)
+{
+        struct packing *p = userdata;
+        struct archive_file m = *member;
+        int r = on_member(&p->search, member);
         if (r < 0 || !*member->path)
                 return r;
-        r = grow_array(&s->all, &s->capacity_all, s->n_all + 1, sizeof(*s->all));
+        if (S_ISREG(m.mode) && m.inode == 0)
+                set_shared(p, m.hard_link ? m.hard_link : m.path, &m);
+        return archive_writer_add(p->writer, &m, p->error);
+}
+
+/* Twice through it: at the first name of a file the kernel has to be told that there are more. */
+static int pack_tar(const char *data, size_t size, const char *name, struct packing *p)
+{
+        const struct archive_walk links = { .wanted = want_none, .member = note_link, .userdata = p };
+        const struct archive_walk all = { .wanted = want_all, .member = pack, .userdata = p };
+        int r = archive_walk(data, size, name, &links, p->error);
         if (r < 0)
                 return r;
-        s->all[s->n_all] = (struct archive_file){ 0 };
-        return copy_member(member, &s->all[s->n_all++]);
-}
-
-static int convert_tar(const char *data, size_t size, const char *name, enum mpart_compression compression,
-                struct search *s, struct mpart_error *e)
-{
-        const struct archive_walk walk = { .wanted = want_all, .member = collect, .userdata = s };
-        int r = archive_walk(data, size, name, &walk, e);
-        if (r == 0)
-                r = archive_write(s->all, s->n_all, compression, &s->w->data, &s->w->size, e);
-        for (size_t i = 0; i < s->n_all; i++)
-                archive_file_clear(&s->all[i]);
-        free(s->all);
-        return r;
-}
-
-static bool is_tar(const char *data, size_t size)
-{
-        return size > TAR_MAGIC_OFFSET + 5 && memcmp(data + TAR_MAGIC_OFFSET, "ustar", 5) == 0;
+        if (p->n_shared > 0)
+                qsort(p->shared, p->n_shared, sizeof(*p->shared), compare_names);
+        return archive_walk(data, size, name, &all, p->error);
 }
 
 static int check_init(const struct search *s, const char *name, struct mpart_error *e)
@@ -208,30 +245,70 @@ static int check_init(const struct search *s, const char *name, struct mpart_err
         return 0;
 }
 
+static void packing_done(struct packing *p)
+{
+        archive_writer_free(p->writer);
+        for (size_t i = 0; i < p->n_shared; i++)
+                free(p->shared[i]);
+        free(p->shared);
+}
+
+/* A root tree: the tar archive `data`, or the directory `fd` where that is NULL. */
+static int pack_root(const char *data, size_t size, int fd, const char *name,
+                enum mpart_compression compression, struct initrd_wrapped *w, struct mpart_error *e)
+{
+        struct packing p = { .search = { .w = w, .found = ARRAY_SIZE(inits) }, .error = e };
+        const struct archive_walk walk = { .wanted = want_all, .member = pack, .userdata = &p };
+        int r = archive_writer_new(compression, &p.writer, e);
+        if (r == 0)
+                r = data ? pack_tar(data, size, name, &p) : tree_walk(fd, name, &walk, e);
+        if (r == 0)
+                r = check_init(&p.search, name, e);
+        if (r == 0)
+                r = archive_writer_end(p.writer, &w->data, &w->size, e);
+        packing_done(&p);
+        return r;
+}
+
+static int keep_ramdisk(const char *data, size_t size, const char *name, struct initrd_wrapped *w,
+                struct mpart_error *e)
+{
+        struct search s = { .w = w, .found = ARRAY_SIZE(inits) };
+        const struct archive_walk walk = { .wanted = is_wanted, .member = on_member, .userdata = &s };
+        int r = walk_segments(data, size, name, &walk, e);
+        if (r == 0)
+                r = check_init(&s, name, e);
+        if (r < 0)
+                return r;
+        w->data = malloc(size + 1);
+        if (!w->data)
+                return -ENOMEM;
+        memcpy(w->data, data, size);
+        w->size = size;
+        return 0;
+}
+
+static int hand_over(int r, struct initrd_wrapped *w, struct initrd_wrapped *ret, struct mpart_error *e)
+{
+        if (r == 0)
+                *ret = *w;
+        else
+                initrd_wrapped_free(w);
+        return r == -ENOMEM ? mpart_error_set(e, r, "out of memory") : r;
+}
+
 int initrd_wrapped_read(const void *data, size_t size, const char *name, enum mpart_compression compression,
                 struct initrd_wrapped *ret, struct mpart_error *e)
 {
         struct initrd_wrapped w = { 0 };
-        struct search s = { .w = &w, .found = ARRAY_SIZE(inits) };
-        const struct archive_walk walk = { .wanted = is_wanted, .member = on_member, .userdata = &s };
-        int r;
-        if (is_tar(data, size)) {
-                r = convert_tar(data, size, name, compression, &s, e);
-        } else {
-                r = walk_segments(data, size, name, &walk, e);
-                w.data = r == 0 ? malloc(size + 1) : NULL;
-                if (w.data)
-                        memcpy(w.data, data, size);
-                else if (r == 0)
-                        r = mpart_error_set(e, -ENOMEM, "out of memory");
-                w.size = size;
-        }
-        if (r == 0)
-                r = check_init(&s, name, e);
-        if (r < 0) {
-                initrd_wrapped_free(&w);
-                return r;
-        }
-        *ret = w;
-        return 0;
+        int r = archive_is_tar(data, size) ? pack_root(data, size, -1, name, compression, &w, e)
+                                           : keep_ramdisk(data, size, name, &w, e);
+        return hand_over(r, &w, ret, e);
+}
+
+int initrd_wrapped_read_directory(int fd, const char *name, enum mpart_compression compression,
+                struct initrd_wrapped *ret, struct mpart_error *e)
+{
+        struct initrd_wrapped w = { 0 };
+        return hand_over(pack_root(NULL, 0, fd, name, compression, &w, e), &w, ret, e);
 }

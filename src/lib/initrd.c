@@ -278,11 +278,12 @@ static int read_wrapped(const struct initrd_tree *t, const struct mpart_initrd_r
 {
         _cleanup_free_ char *data = NULL;
         size_t size;
-        int r = read_file_at(t->root, without_slash(q->wrap), WRAP_LIMIT, &data, &size);
-        if (r == -EISDIR)
-                return mpart_error_set(e, r,
-                                "%s is a directory: wrap an archive of it (tar -C %s -cf FILE .)", q->wrap,
-                                q->wrap);
+        const char *path = without_slash(q->wrap);
+        _cleanup_close_ int directory =
+                        openat(t->root, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (directory >= 0)
+                return initrd_wrapped_read_directory(directory, q->wrap, q->compression, ret, e);
+        int r = read_file_at(t->root, path, WRAP_LIMIT, &data, &size);
         if (r < 0)
                 return mpart_error_set(e, r, "%s cannot be read: %s", q->wrap, strerror(-r));
         return initrd_wrapped_read(data, size, q->wrap, q->compression, ret, e);

@@ -30,7 +30,8 @@ struct mpart_initrd_request {
                                   * libraries */
         size_t n_adds;
         const char *ssh_key; /* file of public keys that may log in as root; NULL: no ssh server */
-        const char *wrap; /* ramdisk (or tar archive of a root tree) to put the agent before; NULL: none */
+        const char *wrap;    /* ramdisk, tar archive of a root tree, or directory with one, to put the agent
+                              * before;    NULL: none */
         enum mpart_compression compression;
 };
 

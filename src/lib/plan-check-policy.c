@@ -122,9 +122,13 @@ int check_boot_wishes(const struct mpart_plan_kernel *k, struct mpart_error *e)
                 return r;
         if ((int)k->restart < 0 || k->restart >= _MPART_RESTART_MAX)
                 return mpart_error_set(e, -EBADMSG, "kernel %u: unknown restart policy", k->id);
-        if (k->id == 0 && (k->image || k->initrd || k->extra || k->restart))
+        if (k->stop_timeout > MPART_STOP_TIMEOUT_MAX)
+                return mpart_error_set(e, -EBADMSG, "kernel %u: stop_timeout is %u s, %u at most", k->id,
+                                k->stop_timeout, MPART_STOP_TIMEOUT_MAX);
+        if (k->id == 0 && (k->image || k->initrd || k->extra || k->restart || k->stop_timeout))
                 return mpart_error_set(e, -EBADMSG,
-                                "kernel 0: the primary has no image, initrd, extra words or restart policy");
+                                "kernel 0: the primary has no image, initrd, extra words, restart policy or "
+                                "stop_timeout");
         if (k->extra && !ends_in(k->cmdline_linux, k->extra))
                 return mpart_error_set(e, -EBADMSG,
                                 "kernel %u: its command line does not end in its extra words", k->id);

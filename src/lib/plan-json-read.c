@@ -8,6 +8,7 @@
 #include "order.h"
 #include "plan-json.h"
 
+#define NOT_GIVEN UINT64_MAX
 #define WHERE_MAX 80
 #define NO_MEMORY(e) mpart_error_set(e, -ENOMEM, "out of memory")
 
@@ -191,7 +192,7 @@ static int read_lines(const cJSON *o, const char *where, struct mpart_plan_kerne
 
 /* What the fields of a kernel hold before they are taken over. */
 struct kernel_fields {
-        uint64_t id, boot_cpu;
+        uint64_t id, boot_cpu, stop_timeout;
         const char *name, *cpus, *image, *initrd, *extra, *restart;
         const cJSON *memory, *low_memory, *shared, *pci, *cmdline, *after, *requires;
 };
@@ -215,6 +216,7 @@ static int dispatch_kernel(const cJSON *o, const char *where, struct kernel_fiel
                 { "initrd", JSON_STRING, false, &f->initrd },
                 { "extra", JSON_STRING, false, &f->extra },
                 { "restart", JSON_STRING, false, &f->restart },
+                { "stop_timeout", JSON_U64, false, &f->stop_timeout },
                 { "after", JSON_ARRAY, false, &f->after },
                 { "requires", JSON_ARRAY, false, &f->requires },
                 { "notify", JSON_BOOL, false, &k->notify },
@@ -237,6 +239,11 @@ static int read_boot_wishes(const struct kernel_fields *f, const char *where, st
                 return mpart_error_set(e, -EINVAL,
                                 "%s: field \"restart\" must be never, on-failure or always, not \"%.32s\"",
                                 where, f->restart);
+        if (f->stop_timeout != NOT_GIVEN &&
+                        (f->stop_timeout == 0 || f->stop_timeout > MPART_STOP_TIMEOUT_MAX))
+                return mpart_error_set(e, -EINVAL, "%s: field \"stop_timeout\" must be from 1 to %u seconds",
+                                where, MPART_STOP_TIMEOUT_MAX);
+        k->stop_timeout = f->stop_timeout == NOT_GIVEN ? 0 : (unsigned)f->stop_timeout;
         int r = copy_optional(f->image, &k->image, e);
         if (r == 0)
                 r = copy_optional(f->initrd, &k->initrd, e);
@@ -249,7 +256,7 @@ static int read_boot_wishes(const struct kernel_fields *f, const char *where, st
 
 static int read_kernel(const cJSON *o, size_t i, struct mpart_plan_kernel *k, struct mpart_error *e)
 {
-        struct kernel_fields f = { 0 };
+        struct kernel_fields f = { .stop_timeout = NOT_GIVEN };
         char where[32], low[WHERE_MAX], shared[WHERE_MAX];
         snprintf(where, sizeof(where), "kernels[%zu]", i);
         snprintf(low, sizeof(low), "%s.low_memory", where);

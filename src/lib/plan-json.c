@@ -149,6 +149,8 @@ static int add_boot_wishes(cJSON *o, const struct mpart_plan_kernel *k)
                 r = add_optional_string(o, "extra", k->extra);
         if (r == 0 && k->restart != MPART_RESTART_NEVER)
                 r = add_string(o, "restart", mpart_restart_to_string(k->restart));
+        if (r == 0 && k->stop_timeout != 0)
+                r = json_add_u64(o, "stop_timeout", k->stop_timeout);
         return r < 0 ? r : plan_add_order(o, k);
 }
 

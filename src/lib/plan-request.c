@@ -298,6 +298,7 @@ static int add_requested(
         if (r == 0)
                 r = mpart_cpuset_copy(&k->requires, &q->requires);
         k->restart = q->restart;
+        k->stop_timeout = q->stop_timeout;
         k->notify = q->notify;
         return r < 0 ? r : tell_choice(k, q);
 }

@@ -49,6 +49,8 @@ enum mpart_restart {
 const char *mpart_restart_to_string(enum mpart_restart restart); /* "never", "on-failure", "always" */
 enum mpart_restart mpart_restart_from_string(const char *s);
 
+#define MPART_STOP_TIMEOUT_MAX 3600U /* seconds that a stop may leave a kernel to end in order */
+
 struct mpart_request; /* request.h */
 
 struct mpart_policy {
@@ -60,8 +62,8 @@ struct mpart_policy {
 
         unsigned count;            /* of MPART_POLICY_COUNT, at least 1 */
         unsigned nodes_per_kernel; /* of MPART_POLICY_NODES, at least 1 */
-        uint64_t low_window;       /* start of the low window, a multiple of 64 KiB; of all kernels; 0: the highest
-                                      places, a window for each kernel as far as they go */
+        uint64_t low_window; /* start of the low window, a multiple of 64 KiB; of all kernels; 0: the highest
+                                places, a window for each kernel as far as they go */
         enum mpart_dialect dialect;
         struct mpart_cpuset primary_cpus;    /* what the primary has whatever else is said; CPU 0 always */
         uint64_t primary_memory;             /* bytes the primary must have at least */
@@ -81,8 +83,8 @@ struct mpart_plan_kernel {
         struct mpart_plan_memory
                         *memory; /* ascending; all it owns, shared region included, low memory not */
         size_t n_memory;
-        struct mpart_range
-                        low_memory; /* its low window; size 0 for the primary. Several may have the same, and take turns */
+        struct mpart_range low_memory; /* its low window; size 0 for the primary. Several may have the same,
+                                          and take turns */
         struct mpart_range
                         shared; /* part of its memory, at the end of its largest range; 0 for the primary */
         uint64_t load;          /* image, a multiple of 2 MiB; 0 for the primary */
@@ -96,6 +98,7 @@ struct mpart_plan_kernel {
         char *image, *initrd; /* files of the primary, absolute paths */
         char *extra;          /* further words, which the command lines end in */
         enum mpart_restart restart;
+        unsigned stop_timeout; /* seconds that it has to end in order; 0: not said */
         /* What a boot of all kernels waits for: sets of ids, without 0 and without its own. */
         struct mpart_cpuset after;    /* until they run, or have failed to */
         struct mpart_cpuset requires; /* until they run; where one does not, this one is not booted */

@@ -178,7 +178,7 @@ static int read_pci(
 /* What the fields of a kernel hold before they are taken over. */
 struct kernel_fields {
         const char *name, *cpus, *image, *initrd, *extra, *restart;
-        uint64_t cpu_count, node;
+        uint64_t cpu_count, node, stop_timeout;
         const cJSON *memory, *pci;
 };
 
@@ -214,7 +214,7 @@ static int check_path(const char *where, const char *field, const char *path, st
         return mpart_error_set(e, -EINVAL, "%s: field \"%s\" must be an absolute path", where, field);
 }
 
-static int check_texts(const char *where, const struct kernel_fields *f, struct mpart_error *e)
+static int check_wishes(const char *where, const struct kernel_fields *f, struct mpart_error *e)
 {
         int r = check_name(where, f->name, e);
         if (r == 0)
@@ -229,6 +229,10 @@ static int check_texts(const char *where, const struct kernel_fields *f, struct 
                 r = mpart_error_set(e, -EINVAL,
                                 "%s: field \"restart\" must be \"never\", \"on-failure\" or \"always\"",
                                 where);
+        if (r == 0 && f->stop_timeout != NOT_GIVEN &&
+                        (f->stop_timeout == 0 || f->stop_timeout > MPART_STOP_TIMEOUT_MAX))
+                r = mpart_error_set(e, -EINVAL, "%s: field \"stop_timeout\" must be from 1 to %u seconds",
+                                where, MPART_STOP_TIMEOUT_MAX);
         return r;
 }
 
@@ -236,6 +240,7 @@ static int take_fields(const struct kernel_fields *f, const char *where, struct 
                 struct mpart_error *e)
 {
         k->cpu_count = f->cpu_count == NOT_GIVEN ? 0 : (unsigned)f->cpu_count;
+        k->stop_timeout = f->stop_timeout == NOT_GIVEN ? 0 : (unsigned)f->stop_timeout;
         k->restart = f->restart ? mpart_restart_from_string(f->restart) : MPART_RESTART_NEVER;
         int r = copy_string(f->name, &k->name, e);
         if (r == 0)
@@ -258,7 +263,7 @@ static int take_fields(const struct kernel_fields *f, const char *where, struct 
 static int read_kernel(
                 const cJSON *o, const char *where, struct mpart_request_kernel *k, struct mpart_error *e)
 {
-        struct kernel_fields f = { .cpu_count = NOT_GIVEN, .node = NOT_GIVEN };
+        struct kernel_fields f = { .cpu_count = NOT_GIVEN, .node = NOT_GIVEN, .stop_timeout = NOT_GIVEN };
         const cJSON *later; /* names of other kernels: request_read_order, once all are known */
         const struct json_field fields[] = {
                 { "name", JSON_STRING, true, &f.name },
@@ -271,6 +276,7 @@ static int read_kernel(
                 { "initrd", JSON_STRING, false, &f.initrd },
                 { "extra", JSON_STRING, false, &f.extra },
                 { "restart", JSON_STRING, false, &f.restart },
+                { "stop_timeout", JSON_U64, false, &f.stop_timeout },
                 { "after", JSON_ARRAY, false, &later },
                 { "requires", JSON_ARRAY, false, &later },
                 { "notify", JSON_BOOL, false, &k->notify },
@@ -280,7 +286,7 @@ static int read_kernel(
         if (r == 0)
                 r = check_cpu_fields(where, &f, e);
         if (r == 0)
-                r = check_texts(where, &f, e);
+                r = check_wishes(where, &f, e);
         return r < 0 ? r : take_fields(&f, where, k, e);
 }
 

@@ -94,8 +94,20 @@ int boot_options_set(struct boot_options *o, const char *name, const char *value
         return o->cmdline ? 0 : mpart_error_set(e, -ENOMEM, "out of memory");
 }
 
-void boot_options_decide(struct boot_options *o, enum mpart_restart restart)
+int boot_options_set_stop_timeout(struct boot_options *o, uint64_t seconds, struct mpart_error *e)
 {
+        if (seconds == 0 || seconds > MPART_STOP_TIMEOUT_MAX)
+                return mpart_error_set(e, -EINVAL, "option \"stop-timeout\" must be from 1 to %u seconds",
+                                MPART_STOP_TIMEOUT_MAX);
+        o->stop_timeout = (uint32_t)seconds;
+        return 0;
+}
+
+void boot_options_decide(struct boot_options *o, const struct mpart_plan_kernel *planned)
+{
+        const enum mpart_restart restart = planned->restart;
+        if (o->stop_timeout == 0)
+                o->stop_timeout = planned->stop_timeout ? planned->stop_timeout : STOP_TIMEOUT_DEFAULT;
         for (int i = 0; i < _KERNEL_END_MAX; i++) {
                 bool died = i == END_CRASH || i == END_HANG;
                 bool again = restart == MPART_RESTART_ALWAYS || i == END_REBOOT ||
@@ -124,7 +136,8 @@ int boot_options_to_json(const struct boot_options *o, cJSON *parent)
         }
         if (!cJSON_AddBoolToObject(j, "dump", o->dump) ||
                         json_add_u64(j, "limit-burst", o->limit_burst) < 0 ||
-                        json_add_u64(j, "limit-interval", o->limit_interval) < 0)
+                        json_add_u64(j, "limit-interval", o->limit_interval) < 0 ||
+                        json_add_u64(j, "stop-timeout", o->stop_timeout) < 0)
                 return -ENOMEM;
         return 0;
 }
@@ -135,14 +148,15 @@ int boot_options_from_json(const cJSON *o, struct boot_options *ret, struct mpar
                 "on-hang", "on-reboot", "on-poweroff" };
         const char *values[ARRAY_SIZE(names)] = { 0 };
         struct boot_options options;
-        uint64_t burst = 0, interval = 0;
-        struct json_field fields[ARRAY_SIZE(names) + 3] = {
+        uint64_t burst = 0, interval = 0, timeout = STOP_TIMEOUT_DEFAULT; /* older ledgers tell none */
+        struct json_field fields[ARRAY_SIZE(names) + 4] = {
                 { "dump", JSON_BOOL, true, &options.dump },
                 { "limit-burst", JSON_U64, true, &burst },
                 { "limit-interval", JSON_U64, true, &interval },
+                { "stop-timeout", JSON_U64, false, &timeout },
         };
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-                fields[3 + i] = (struct json_field){ names[i], JSON_STRING, false, &values[i] };
+                fields[4 + i] = (struct json_field){ names[i], JSON_STRING, false, &values[i] };
 
         boot_options_init(&options);
         int r = json_dispatch(o, "options", fields, ARRAY_SIZE(fields), e);
@@ -155,6 +169,7 @@ int boot_options_from_json(const cJSON *o, struct boot_options *ret, struct mpar
         }
         options.limit_burst = (uint32_t)MIN(burst, UINT64_C(1000000));
         options.limit_interval = (uint32_t)MIN(interval, UINT64_C(86400));
+        options.stop_timeout = (uint32_t)MIN(timeout, (uint64_t)MPART_STOP_TIMEOUT_MAX);
         *ret = options;
         return 0;
 }

@@ -36,7 +36,11 @@ struct boot_options {
         bool dump;               /* after a crash or hang, into the dump directory */
         uint32_t limit_burst;    /* restarts by themselves at most, ... */
         uint32_t limit_interval; /* ... within so many seconds; then it stays stopped */
+        uint32_t stop_timeout;   /* seconds that a stop leaves user space to end in order; 0: what the plan
+                                    says */
 };
+
+#define STOP_TIMEOUT_DEFAULT 30U /* where nobody says anything */
 
 /* Every action by default; dump; 3 restarts in 60 s. */
 void boot_options_init(struct boot_options *o);
@@ -47,10 +51,11 @@ int boot_options_copy(
 /* One option by its name on the bus and in the ledger: strings, "on-crash" and the like among them. -ENOENT:
  * no such option; -EINVAL with what is wrong. */
 int boot_options_set(struct boot_options *o, const char *name, const char *value, struct mpart_error *e);
+int boot_options_set_stop_timeout(struct boot_options *o, uint64_t seconds, struct mpart_error *e);
 
-/* Puts an action in the place of each default: restart after a reboot, else stop; after a crash or hang too
- * restart where the plan says on-failure, and whatever happens where it says always. */
-void boot_options_decide(struct boot_options *o, enum mpart_restart restart);
+/* Puts what counts in the place of each default. Actions: restart after a reboot, else stop; after a crash
+ * or hang too restart where the plan says on-failure, and whatever happens where it says always. */
+void boot_options_decide(struct boot_options *o, const struct mpart_plan_kernel *planned);
 
 int boot_options_to_json(const struct boot_options *o, cJSON *parent); /* as field "options" */
 int boot_options_from_json(const cJSON *o, struct boot_options *ret, struct mpart_error *e);

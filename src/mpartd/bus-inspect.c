@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Looking inside a kernel: OpenLog, Dump, CancelDump and DumpProgress of org.mpartd1.Kernel. For root alone:
- * a kernel's memory holds its secrets. */
+/* Looking inside a kernel: OpenLog, Dump, CancelDump and DumpProgress of org.mpartd1.Kernel. A
+ * kernel's memory holds its secrets: MAY_DUMP is more than MAY_READ_LOG. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "authorize.h"
 #include "bus.h"
 #include "inspect.h"
 #include "log.h"
@@ -97,7 +98,7 @@ static int on_caller_gone(sd_bus_track *track, void *userdata)
         struct inspection *i = userdata;
         (void)track;
         inspect_cancel(i->inspect);
-        return 0;
+        return 1; /* 0 would have it called again */
 }
 
 static const struct inspection *find_dump(const struct manager *m, unsigned kernel)
@@ -198,7 +199,10 @@ int bus_inspect_open_log(sd_bus_message *call, void *userdata, sd_bus_error *err
 {
         struct kernel *k = userdata;
         struct inspect_request q = { .kind = INSPECT_LOG, .kernel = k->id };
-        int r = read_log_options(call, &q, error);
+        int r = authorize(k->manager, call, MAY_READ_LOG, k, error);
+        if (r != 0)
+                return r;
+        r = read_log_options(call, &q, error);
         if (r >= 0)
                 r = check_inspectable(k, error);
         if (r < 0)
@@ -221,7 +225,10 @@ int bus_inspect_dump(sd_bus_message *call, void *userdata, sd_bus_error *error)
         struct kernel *k = userdata;
         struct stat st;
         int fd;
-        int r = sd_bus_message_read(call, "h", &fd); /* the message's */
+        int r = authorize(k->manager, call, MAY_DUMP, k, error);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_read(call, "h", &fd); /* the message's */
         if (r >= 0)
                 r = check_inspectable(k, error);
         if (r < 0)
@@ -243,6 +250,10 @@ int bus_inspect_cancel_dump(sd_bus_message *call, void *userdata, sd_bus_error *
 {
         const struct kernel *k = userdata;
         const struct inspection *i = find_dump(k->manager, k->id);
+        bool own = i && sd_bus_track_contains(i->caller, sd_bus_message_get_sender(call));
+        int r = own ? 0 : authorize(k->manager, call, MAY_DUMP, k, error);
+        if (r != 0)
+                return r;
         if (!i)
                 return sd_bus_error_setf(
                                 error, BUS_ERROR_WRONG_STATE, "kernel %u is not being dumped", k->id);

@@ -2,6 +2,7 @@
 /* Interface org.mpartd1.Kernel. */
 #include <errno.h>
 
+#include "authorize.h"
 #include "bus-talk.h"
 #include "bus.h"
 #include "kernel-talk.h"
@@ -10,24 +11,30 @@
 
 static int boot(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
+        struct kernel *k = userdata;
         struct boot_options options;
-        int r = bus_read_boot_options(call, &options, error);
-        if (r < 0)
+        int r = authorize(k->manager, call, MAY_BOOT_KERNELS, k, error);
+        if (r == 0)
+                r = bus_read_boot_options(call, &options, error);
+        if (r != 0)
                 return r;
         struct pending *p = pending_new(call, false);
         if (p)
-                kernel_boot(userdata, &options, p);
+                kernel_boot(k, &options, p);
         boot_options_free(&options);
         return p ? 1 : -ENOMEM;
 }
 
 static int stop(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-        (void)error;
+        struct kernel *k = userdata;
+        int r = authorize(k->manager, call, MAY_BOOT_KERNELS, k, error);
+        if (r != 0)
+                return r;
         struct pending *p = pending_new(call, false);
         if (!p)
                 return -ENOMEM;
-        kernel_stop(userdata, p);
+        kernel_stop(k, p);
         return 1;
 }
 
@@ -124,20 +131,20 @@ GETTER(get_pci)
 
 const sd_bus_vtable bus_kernel_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD_WITH_NAMES("Boot", "a{sv}", SD_BUS_PARAM(options), "", , boot, 0),
-        SD_BUS_METHOD("Stop", "", "", stop, 0),
+        SD_BUS_METHOD_WITH_NAMES("Boot", "a{sv}", SD_BUS_PARAM(options), "", , boot, ASKED),
+        SD_BUS_METHOD("Stop", "", "", stop, ASKED),
         SD_BUS_METHOD_WITH_NAMES("OpenLog", "a{sv}", SD_BUS_PARAM(options), "h", SD_BUS_PARAM(log),
-                        bus_inspect_open_log, 0),
-        SD_BUS_METHOD_WITH_NAMES("Dump", "h", SD_BUS_PARAM(file), "", , bus_inspect_dump, 0),
-        SD_BUS_METHOD("CancelDump", "", "", bus_inspect_cancel_dump, 0),
+                        bus_inspect_open_log, ASKED),
+        SD_BUS_METHOD_WITH_NAMES("Dump", "h", SD_BUS_PARAM(file), "", , bus_inspect_dump, ASKED),
+        SD_BUS_METHOD("CancelDump", "", "", bus_inspect_cancel_dump, ASKED),
         SD_BUS_SIGNAL_WITH_NAMES("DumpProgress", "tt", SD_BUS_PARAM(done) SD_BUS_PARAM(total), 0),
-        SD_BUS_METHOD_WITH_NAMES(
-                        "OpenConsole", "b", SD_BUS_PARAM(write), "h", SD_BUS_PARAM(fd), bus_open_console, 0),
+        SD_BUS_METHOD_WITH_NAMES("OpenConsole", "b", SD_BUS_PARAM(write), "h", SD_BUS_PARAM(fd),
+                        bus_open_console, ASKED),
         SD_BUS_METHOD_WITH_NAMES("SetConsoleSize", "qq", SD_BUS_PARAM(rows) SD_BUS_PARAM(columns), "", ,
-                        bus_set_console_size, 0),
+                        bus_set_console_size, ASKED),
         SD_BUS_METHOD_WITH_NAMES("Exec", "asa{sv}", SD_BUS_PARAM(argv) SD_BUS_PARAM(options), "hhhh",
                         SD_BUS_PARAM(stdin) SD_BUS_PARAM(stdout) SD_BUS_PARAM(stderr) SD_BUS_PARAM(control),
-                        bus_exec, 0),
+                        bus_exec, ASKED),
         PROPERTY("Id", "u", get_id),
         PROPERTY("Name", "s", get_string),
         PROPERTY("State", "s", get_string),

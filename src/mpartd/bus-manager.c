@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "authorize.h"
 #include "bus.h"
 #include "macros.h"
 #include "manager.h"
@@ -23,7 +24,10 @@ static int set_plan(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct mpart_error e = MPART_ERROR_INIT;
         const char *text, *error_name;
-        int r = sd_bus_message_read(call, "s", &text);
+        int r = authorize(userdata, call, MAY_SET_PLAN, NULL, error);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_read(call, "s", &text);
         if (r < 0)
                 return r;
         if (manager_set_plan(userdata, text, &error_name, &e) < 0)
@@ -85,9 +89,11 @@ static int boot(sd_bus_message *call, void *userdata, sd_bus_error *error)
         struct boot_options options;
         struct kernel *k = NULL;
         int r = read_kernel(call, userdata, &k, error);
-        if (r >= 0)
+        if (r == 0)
+                r = authorize(userdata, call, MAY_BOOT_KERNELS, k, error);
+        if (r == 0)
                 r = bus_read_boot_options(call, &options, error);
-        if (r < 0)
+        if (r != 0)
                 return r;
         struct pending *p = pending_new(call, false);
         if (p)
@@ -100,7 +106,9 @@ static int stop(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct kernel *k = NULL;
         int r = read_kernel(call, userdata, &k, error);
-        if (r < 0)
+        if (r == 0)
+                r = authorize(userdata, call, MAY_BOOT_KERNELS, k, error);
+        if (r != 0)
                 return r;
         struct pending *p = pending_new(call, false);
         if (!p)
@@ -113,10 +121,13 @@ static int boot_all(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct manager *m = userdata;
         struct boot_options options;
+        int r = authorize(m, call, MAY_BOOT_KERNELS, NULL, error);
+        if (r != 0)
+                return r;
         if (!m->plan)
                 return sd_bus_error_set(error, BUS_ERROR_NO_PLAN,
                                 "no plan has been set; make one: mpartctl plan --per-numa --save");
-        int r = bus_read_boot_options(call, &options, error);
+        r = bus_read_boot_options(call, &options, error);
         if (r < 0)
                 return r;
         struct pending *p = pending_new(call, true);
@@ -129,7 +140,9 @@ static int boot_all(sd_bus_message *call, void *userdata, sd_bus_error *error)
 static int stop_all(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct manager *m = userdata;
-        (void)error;
+        int r = authorize(m, call, MAY_BOOT_KERNELS, NULL, error);
+        if (r != 0)
+                return r;
         struct pending *p = pending_new(call, true);
         if (!p)
                 return -ENOMEM;
@@ -160,13 +173,14 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
 const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_NAMES("GetPlan", "", , "s", SD_BUS_PARAM(plan), get_plan, READ),
-        SD_BUS_METHOD_WITH_NAMES("SetPlan", "s", SD_BUS_PARAM(plan), "", , set_plan, 0),
+        SD_BUS_METHOD_WITH_NAMES("SetPlan", "s", SD_BUS_PARAM(plan), "", , set_plan, ASKED),
         SD_BUS_METHOD_WITH_NAMES("ListKernels", "", , "a(usssstso)", SD_BUS_PARAM(kernels), list, READ),
-        SD_BUS_METHOD_WITH_NAMES("Boot", "ua{sv}", SD_BUS_PARAM(id) SD_BUS_PARAM(options), "", , boot, 0),
-        SD_BUS_METHOD_WITH_NAMES("Stop", "u", SD_BUS_PARAM(id), "", , stop, 0),
         SD_BUS_METHOD_WITH_NAMES(
-                        "BootAll", "a{sv}", SD_BUS_PARAM(options), "au", SD_BUS_PARAM(ids), boot_all, 0),
-        SD_BUS_METHOD_WITH_NAMES("StopAll", "", , "au", SD_BUS_PARAM(ids), stop_all, 0),
+                        "Boot", "ua{sv}", SD_BUS_PARAM(id) SD_BUS_PARAM(options), "", , boot, ASKED),
+        SD_BUS_METHOD_WITH_NAMES("Stop", "u", SD_BUS_PARAM(id), "", , stop, ASKED),
+        SD_BUS_METHOD_WITH_NAMES(
+                        "BootAll", "a{sv}", SD_BUS_PARAM(options), "au", SD_BUS_PARAM(ids), boot_all, ASKED),
+        SD_BUS_METHOD_WITH_NAMES("StopAll", "", , "au", SD_BUS_PARAM(ids), stop_all, ASKED),
         SD_BUS_PROPERTY("Version", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("PlanInEffect", "b", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("PlanDifferences", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

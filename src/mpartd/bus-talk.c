@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 
+#include "authorize.h"
 #include "bus-talk.h"
 #include "bus.h"
 #include "kernel-talk.h"
@@ -31,10 +32,14 @@ int bus_open_console(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct mpart_error e = MPART_ERROR_INIT;
         _cleanup_close_ int fd = -1;
+        struct kernel *k = userdata;
         struct talk *t;
-        int writes, r = sd_bus_message_read(call, "b", &writes);
+        int writes, r = authorize(k->manager, call, MAY_CONSOLE, k, error);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_read(call, "b", &writes);
         if (r >= 0)
-                r = get_talk(userdata, &t, error);
+                r = get_talk(k, &t, error);
         if (r < 0)
                 return r;
         r = talk_console(t, writes, &fd, &e);
@@ -43,11 +48,15 @@ int bus_open_console(sd_bus_message *call, void *userdata, sd_bus_error *error)
 
 int bus_set_console_size(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
+        struct kernel *k = userdata;
         struct talk *t;
         uint16_t rows, columns;
-        int r = sd_bus_message_read(call, "qq", &rows, &columns);
+        int r = authorize(k->manager, call, MAY_CONSOLE, k, error);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_read(call, "qq", &rows, &columns);
         if (r >= 0)
-                r = get_talk(userdata, &t, error);
+                r = get_talk(k, &t, error);
         if (r < 0)
                 return r;
         talk_console_size(t, rows, columns);
@@ -112,12 +121,16 @@ int bus_exec(sd_bus_message *call, void *userdata, sd_bus_error *error)
         struct exec_options o = { 0 };
         struct mpart_error e = MPART_ERROR_INIT;
         int fds[4];
+        struct kernel *k = userdata;
         struct talk *t = NULL;
-        int r = sd_bus_message_read_strv(call, &words);
+        int r = authorize(k->manager, call, MAY_EXEC, k, error);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_read_strv(call, &words);
         if (r >= 0)
                 r = read_options(call, &o, error);
         if (r >= 0)
-                r = get_talk(userdata, &t, error);
+                r = get_talk(k, &t, error);
         _cleanup_(free_strv) char **environment = o.environment;
         if (r < 0)
                 return r;

@@ -59,6 +59,8 @@ int bus_start(struct manager *m)
         int r = sd_bus_open_system(&m->bus);
         if (r >= 0) /* systemd starts us again, with the bus that comes then */
                 r = sd_bus_set_exit_on_disconnect(m->bus, true);
+        if (r >= 0) /* calls that are open then are answered after the loop */
+                r = sd_bus_set_close_on_exit(m->bus, false);
         if (r >= 0)
                 r = sd_bus_add_object_manager(m->bus, NULL, BUS_PATH);
         if (r >= 0)
@@ -138,6 +140,18 @@ static int read_variant(
         return 0;
 }
 
+static int read_stop_timeout(
+                sd_bus_message *call, const char *key, struct boot_options *o, sd_bus_error *error)
+{
+        struct mpart_error e = MPART_ERROR_INIT;
+        uint32_t seconds;
+        int r = read_variant(call, key, "u", &seconds, error);
+        if (r < 0)
+                return r;
+        r = boot_options_set_stop_timeout(o, seconds, &e);
+        return r < 0 ? sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, e.text) : 0;
+}
+
 static int read_option(sd_bus_message *call, const char *key, struct boot_options *o, sd_bus_error *error)
 {
         struct mpart_error e = MPART_ERROR_INIT;
@@ -153,6 +167,8 @@ static int read_option(sd_bus_message *call, const char *key, struct boot_option
                 return read_variant(call, key, "u", &o->limit_burst, error);
         if (streq(key, "limit-interval"))
                 return read_variant(call, key, "u", &o->limit_interval, error);
+        if (streq(key, "stop-timeout"))
+                return read_stop_timeout(call, key, o, error);
         int r = read_variant(call, key, "s", &value, error);
         if (r < 0)
                 return r;

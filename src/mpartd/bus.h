@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The bus objects. Their interface is org.mpartd1.xml; a method without SD_BUS_VTABLE_UNPRIVILEGED is for
- * root alone (sd-bus refuses others), so none can be added open by oversight. */
+/* The bus objects. Their interface is org.mpartd1.xml. A method without SD_BUS_VTABLE_UNPRIVILEGED is for
+ * root alone (sd-bus refuses others); those with it are open to everybody, or begin with authorize(). */
 #pragma once
 
 #include <systemd/sd-bus.h>

@@ -11,12 +11,12 @@ void kernel_lost_cpu(struct kernel *k, unsigned cpu)
         if (k->state != KERNEL_RUNNING || k->job || !k->ledger ||
                         cpugate_is_online(&k->manager->native.cpus, cpu) != 1)
                 return;
+        kernel_set_state(k, KERNEL_STOPPING, CAUSE_CPU_LOST,
+                        "CPU %u was switched on in the primary by another hand", cpu);
+        kernel_stop_services(k, k->reason);
         int r = kernel_give_back(k);
         if (r < 0)
-                log_line((int)k->id, LOG_ERR, "kernel %u cannot be stopped: %s", k->id, strerror(-r));
-        else
-                kernel_set_state(k, KERNEL_STOPPING, CAUSE_CPU_LOST,
-                                "CPU %u was switched on in the primary by another hand", cpu);
+                kernel_set_state(k, KERNEL_FAILED, CAUSE_CPU_LOST, "it cannot be stopped: %s", strerror(-r));
 }
 
 void kernel_count_cpus(struct kernel *k, uint64_t boot_timestamp, unsigned online)

@@ -141,7 +141,7 @@ void kernel_ended(struct kernel *k, enum kernel_cause cause, const char *detail)
         if (k->state != KERNEL_RUNNING || k->job || !k->ledger || k->ending || begin(k, cause) < 0)
                 return;
         describe(k->ending, detail);
-        kernel_stop_services(k);
+        kernel_stop_services(k, k->ending->reason);
         kernel_set_state(k, died(k->ending) ? KERNEL_FAILED : KERNEL_STOPPING, cause, "%s",
                         k->ending->reason);
         dump_and_go_on(k);

@@ -86,7 +86,7 @@ void kernel_talk_start(struct kernel *k)
                 log_line((int)k->id, LOG_ERR, "kernel %u: no talk with its agent: %s", k->id, strerror(-r));
                 return;
         }
-        kernel_talk_stop(k);
+        kernel_talk_stop(k, TALK_STOPPED);
         r = map_region(k, &k->talk->map, &e);
         if (r == 0)
                 r = talk_start(k->talk->talk, k->talk->map.data, tsc_khz_since(k->manager->native.tsc), &e);
@@ -96,13 +96,13 @@ void kernel_talk_start(struct kernel *k)
         }
 }
 
-void kernel_talk_stop(struct kernel *k)
+void kernel_talk_stop(struct kernel *k, const char *why)
 {
         if (!k->talk)
                 return;
         k->talk->timer = sd_event_source_disable_unref(k->talk->timer);
         k->talk->done = NULL;
-        talk_stop(k->talk->talk);
+        talk_stop(k->talk->talk, why);
         physmem_unmap(&k->talk->map);
 }
 
@@ -110,7 +110,7 @@ void kernel_talk_free(struct kernel *k)
 {
         if (!k->talk)
                 return;
-        kernel_talk_stop(k);
+        kernel_talk_stop(k, "mpartd ends");
         talk_free(k->talk->talk);
         free(TAKE_PTR(k->talk));
 }
@@ -121,8 +121,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
         (void)source;
         (void)usec;
         log_line((int)k->id, LOG_NOTICE,
-                        "kernel %u: user space did not end within %d s; it is stopped as it is", k->id,
-                        KERNEL_SHUTDOWN_SECONDS);
+                        "kernel %u: user space did not end within %u s; it is stopped as it is", k->id,
+                        k->options.stop_timeout);
         shutdown_is_over(k);
         return 0;
 }
@@ -132,7 +132,7 @@ bool kernel_talk_shutdown(struct kernel *k, void (*done)(struct kernel *k))
         if (!k->talk || k->talk->done || !talk_shutdown(k->talk->talk))
                 return false;
         int r = sd_event_add_time_relative(k->manager->event, &k->talk->timer, CLOCK_MONOTONIC,
-                        KERNEL_SHUTDOWN_SECONDS * UINT64_C(1000000), 0, on_timer, k);
+                        k->options.stop_timeout * UINT64_C(1000000), 0, on_timer, k);
         if (r < 0)
                 return false;
         k->talk->done = done;

@@ -109,12 +109,12 @@ void kernel_start_services(struct kernel *k)
                                 strerror(-r));
 }
 
-void kernel_stop_services(struct kernel *k)
+void kernel_stop_services(struct kernel *k, const char *why)
 {
         watch_remove(k->manager->watch, k->id);
         log_relay_stop(TAKE_PTR(k->relay));
         net_stop(k->manager->net, k->id);
-        kernel_talk_stop(k);
+        kernel_talk_stop(k, why);
 }
 
 static void boot_is_running(struct kernel *k, const struct job *j)
@@ -278,7 +278,7 @@ static int prepare_job(struct kernel *k, const struct boot_options *o, struct na
         if (r == 0)
                 r = boot_options_copy(&k->ledger->options, o);
         if (r == 0)
-                boot_options_decide(&k->ledger->options, planned->restart);
+                boot_options_decide(&k->ledger->options, planned);
         return r;
 }
 
@@ -319,7 +319,6 @@ int kernel_give_back(struct kernel *k)
         struct native_boot b = {
                 .native = &k->manager->native, .plan = k->manager->plan, .kernel = k->id, .initrd_fd = -1
         };
-        kernel_stop_services(k);
         int r = ledger_set_stage(k->ledger, LEDGER_STOPPING, NULL);
         if (r < 0)
                 log_line((int)k->id, LOG_WARNING, "%s: cannot be written: %s", k->ledger->path,
@@ -330,6 +329,7 @@ int kernel_give_back(struct kernel *k)
 /* User space has ended, or nobody was there to end it. */
 static void stop_dead(struct kernel *k)
 {
+        kernel_stop_services(k, TALK_STOPPED);
         int r = kernel_give_back(k);
         if (r < 0)
                 answer_stop(k, BUS_ERROR_FAILED, strerror(-r));

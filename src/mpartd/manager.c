@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "authorize.h"
 #include "bus.h"
 #include "cmdline.h"
 #include "cpu-monitor.h"
@@ -254,6 +255,7 @@ void manager_free(struct manager *m)
         if (!m)
                 return;
         cpu_monitor_free(m->monitor);
+        authorize_end(m);
         bus_inspect_end(m);
         sequence_free(TAKE_PTR(m->sequence));
         drop_kernels(m);

@@ -10,6 +10,7 @@
 struct cpu_monitor;
 struct watch;
 struct inspection;
+struct authorization;
 struct net;
 struct sequence;
 
@@ -23,8 +24,9 @@ struct manager {
         char *runtime_directory; /* ledgers */
         struct native native;
         struct cpu_monitor *monitor;
-        struct watch *watch;            /* of the running kernels */
-        struct inspection *inspections; /* bus-inspect.c: logs and dumps being read */
+        struct watch *watch;                  /* of the running kernels */
+        struct inspection *inspections;       /* bus-inspect.c: logs and dumps being read */
+        struct authorization *authorizations; /* authorize.c: calls that wait for polkit */
         struct net *net;
         struct sequence *sequence; /* kernels that boot or stop in their turn */
 

@@ -62,9 +62,11 @@ static void fail(struct talk_job *j, const char *why)
 
 void talk_exec_fail_all(struct talk *t, const char *why)
 {
+        char text[240];
+        snprintf(text, sizeof(text), "kernel %u: %s", t->kernel, why);
         for (size_t i = 0; i < ARRAY_SIZE(t->jobs); i++)
                 if (t->jobs[i].id != 0)
-                        fail(&t->jobs[i], why);
+                        fail(&t->jobs[i], text);
 }
 
 static void take_output(struct talk *t, struct talk_job *j, uint32_t value, const void *bytes, size_t n)

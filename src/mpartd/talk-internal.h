@@ -82,6 +82,6 @@ void talk_console_add_fds(struct talk *t);
 
 /* talk-exec.c */
 void talk_exec_init(struct talk *t);
-void talk_exec_fail_all(struct talk *t, const char *why);
+void talk_exec_fail_all(struct talk *t, const char *why); /* why: the kernel's end, "it was stopped" */
 bool talk_exec_serve(struct talk *t);
 void talk_exec_add_fds(struct talk *t);

@@ -84,6 +84,35 @@ static enum talk_state state_of_agent(const struct talk *t, uint64_t now)
         return said < _MPART_AGENT_STATE_MAX ? map[said] : TALK_FAILED;
 }
 
+/* What ends the commands in a kernel whose agent is in this state; NULL: nothing does. */
+static const char *why_commands_end(const struct talk *t, uint64_t now)
+{
+        switch (t->state) {
+        case TALK_REBOOTED:
+                return "its init asked for a restart";
+        case TALK_POWERED_OFF:
+                return atomic_load_explicit(&t->header->request, memory_order_relaxed) ==
+                                                       MPART_REQUEST_SHUTDOWN
+                                       ? TALK_STOPPED
+                                       : "its init switched it off";
+        case TALK_FAILED:
+                return "its init has ended";
+        case TALK_GONE: /* whoever watches the kernel may know more */
+                return now - t->agent_at > TALK_VERDICT_SECONDS * UINT64_C(1000000000)
+                                       ? "its agent, or all of it, is dead"
+                                       : NULL;
+        case TALK_NONE:
+                return "it has no agent any more";
+        case TALK_STARTING:
+        case TALK_READY:
+        case TALK_STOPPING:
+        case _TALK_STATE_MAX:
+        case _TALK_STATE_INVALID:
+                break;
+        }
+        return NULL;
+}
+
 static void look_at_agent(struct talk *t, uint64_t now)
 {
         const struct mpart_shared_header *h = t->header;
@@ -96,16 +125,16 @@ static void look_at_agent(struct talk *t, uint64_t now)
         if (start != t->agent_start) {
                 t->agent_start = start;
                 t->agent_at = now;
-                talk_exec_fail_all(t, "the agent started anew");
+                talk_exec_fail_all(t, "its agent started anew");
         }
         enum talk_state state = state_of_agent(t, now);
-        if (state == t->state)
-                return;
+        bool changed = state != t->state;
         t->state = state;
-        if (state != TALK_READY && state != TALK_STARTING && state != TALK_STOPPING)
-                talk_exec_fail_all(t, state == TALK_GONE ? "the agent or its kernel is dead"
-                                                         : "user space of the kernel has ended");
-        signal_fd(t->changes);
+        const char *why = why_commands_end(t, now);
+        if (why)
+                talk_exec_fail_all(t, why);
+        if (changed)
+                signal_fd(t->changes);
 }
 
 static void beat(struct talk *t, uint64_t now)
@@ -200,7 +229,7 @@ void talk_free(struct talk *t)
 {
         if (!t)
                 return;
-        talk_stop(t);
+        talk_stop(t, "mpartd ends");
         sd_event_source_disable_unref(t->source);
         sd_event_unref(t->event);
         close_fd(&t->wake);
@@ -227,7 +256,7 @@ int talk_start(struct talk *t, void *region, unsigned tsc_khz, struct mpart_erro
                                 "kernel %u was booted without a shared region of this version: its console "
                                 "and commands are out of reach",
                                 t->kernel);
-        talk_stop(t);
+        talk_stop(t, TALK_STOPPED);
         t->header = region;
         t->tsc_khz = tsc_khz;
         t->generation = h->generation;
@@ -254,7 +283,7 @@ int talk_start(struct talk *t, void *region, unsigned tsc_khz, struct mpart_erro
         return 0;
 }
 
-void talk_stop(struct talk *t)
+void talk_stop(struct talk *t, const char *why)
 {
         if (!t->runs)
                 return;
@@ -263,7 +292,7 @@ void talk_stop(struct talk *t)
         pthread_mutex_unlock(&t->lock);
         signal_fd(t->wake);
         pthread_join(t->thread, NULL);
-        talk_exec_fail_all(t, "the kernel was stopped");
+        talk_exec_fail_all(t, why);
         talk_console_serve(t, monotonic_ns()); /* its last words */
         talk_console_end(t);
         t->runs = false;

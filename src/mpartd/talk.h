@@ -25,6 +25,8 @@ const char *talk_state_to_string(enum talk_state state); /* "none", ... "powered
 enum talk_state talk_state_from_string(const char *s);
 
 #define TALK_SILENCE_SECONDS 5
+/* A silent agent's commands wait so long for a better reason than that: a hang takes its time to be told. */
+#define TALK_VERDICT_SECONDS 20
 #define TALK_CONSOLE_KEPT 65536 /* bytes of output kept for those who come later */
 #define TALK_CONSOLE_CLIENTS 16U
 
@@ -38,8 +40,10 @@ void talk_free(struct talk *t); /* NULL is legal */
 
 /* Begins with a region; it stays mapped until talk_stop returns. At least MPART_REGION_USER_OFFSET bytes. */
 int talk_start(struct talk *t, void *region, unsigned tsc_khz, struct mpart_error *e);
-/* Ends the thread, hangs up on all clients. What the console said stays readable. Legal while stopped. */
-void talk_stop(struct talk *t);
+/* Ends the thread, hangs up on all clients; those who wait for commands are told `why`. What the console
+ * said stays readable. Legal while stopped. */
+#define TALK_STOPPED "it was stopped"
+void talk_stop(struct talk *t, const char *why);
 
 enum talk_state talk_state(struct talk *t);
 /* Whether somebody is there to end user space in order; asks for it. */

@@ -232,7 +232,7 @@ def requests(draw, machine, pci):
         if draw(st.booleans()):
             k["pci"] = draw(st.lists(selectors, min_size=1, max_size=2))
         if draw(st.booleans()):
-            k |= {"extra": "quiet a=b", "restart": "always", "image": "/boot/x"}
+            k |= {"extra": "quiet a=b", "restart": "always", "image": "/boot/x", "stop_timeout": 7}
         for field in ("after", "requires"):
             if kernels and draw(st.integers(0, 2)) == 0:
                 k[field] = [other["name"] for other in draw(st.lists(st.sampled_from(kernels), min_size=1, max_size=2))]
@@ -314,7 +314,7 @@ class Requests(unittest.TestCase):
             self.assertLessEqual(total(got), up(size_of(most), unit) if most else total(got))
             if "node" in memory:
                 self.assertEqual({r["node"] for r in got["memory"]}, {memory["node"]})
-            for field in ("image", "extra", "restart"):
+            for field in ("image", "extra", "restart", "stop_timeout"):
                 self.assertEqual(got.get(field), asked.get(field))
             for field in ("after", "requires"):
                 ids = {1 + [k["name"] for k in request["kernels"]].index(name) for name in asked.get(field, [])}

@@ -5,7 +5,10 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -156,7 +159,7 @@ static void test_errors(void **state)
         expect_error(&q, -EINVAL, "of which kernel?");
         q.n_modules = 0;
         q.wrap = "/data";
-        expect_error(&q, -EISDIR, "is a directory");
+        expect_error(&q, -EINVAL, "/data holds neither /init nor /sbin/init");
         q.wrap = "/data/a";
         expect_error(&q, -EBADMSG, "/data/a");
         q.wrap = NULL;
@@ -225,6 +228,92 @@ static void test_wrap_finds_init(void **state)
         assert_non_null(memmem(linked, size, "/lib/systemd/systemd", 20));
         make_base(s, "base", "etc/fstab", S_IFREG | 0755, "x", MPART_COMPRESSION_NONE);
         expect_error(&q, -EINVAL, "neither /init nor /sbin/init");
+}
+
+/* What a root tree may hold: a link to init, names of one file, an owner, modes, a device, a socket. */
+static void make_tree(struct scratch *s)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        char a[256], b[256];
+        scratch_write(s, "tree/usr/lib/systemd/systemd", "elf");
+        scratch_write(s, "tree/usr/bin/perl", "#!perl");
+        scratch_write(s, "tree/home/joe/file", "joe's");
+        scratch_write(s, "tree/usr/sbin/x", "x");
+        assert_int_equal(symlinkat("../lib/systemd/systemd", s->fd, "tree/usr/sbin/init"), 0);
+        assert_int_equal(symlinkat("usr/sbin", s->fd, "tree/sbin"), 0);
+        assert_int_equal(linkat(s->fd, "tree/usr/bin/perl", s->fd, "tree/usr/bin/perl5", 0), 0);
+        assert_int_equal(linkat(s->fd, "tree/usr/bin/perl", s->fd, "tree/usr/bin/a", 0), 0);
+        assert_int_equal(fchmodat(s->fd, "tree/home/joe", 02750, 0), 0);
+        assert_int_equal(fchmodat(s->fd, "tree/home/joe/file", 04711, 0), 0);
+        assert_int_equal(mkfifoat(s->fd, "tree/fifo", 0600), 0);
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s/tree/socket", s->path);
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        if (geteuid() == 0) {
+                assert_int_equal(fchownat(s->fd, "tree/home/joe/file", 1000, 100, 0), 0);
+                assert_int_equal(fchmodat(s->fd, "tree/home/joe/file", 04711, 0), 0);
+                assert_int_equal(mknodat(s->fd, "tree/disk", S_IFBLK | 0600, makedev(8, 1)), 0);
+        }
+        snprintf(a, sizeof(a), "tar -C %s/tree -cf %s/tree.tar . 2>/dev/null", s->path, s->path);
+        snprintf(b, sizeof(b), "tar -C %s/tree -czf %s/tree.tgz . 2>/dev/null", s->path, s->path);
+        assert_int_equal(system(a), 0);
+        assert_int_equal(system(b), 0);
+}
+
+static int print_owners(void *userdata, const struct archive_file *m)
+{
+        struct listing *l = userdata;
+        fprintf(l->f, "%s %o %u:%u ", m->path, (unsigned)m->mode, (unsigned)m->uid, (unsigned)m->gid);
+        if (m->hard_link)
+                fprintf(l->f, "= %s\n", m->hard_link);
+        else
+                fprintf(l->f, "%.*s\n", (int)MIN(m->size, (size_t)30), m->data ? m->data : "");
+        return 0;
+}
+
+static char *list_owners(const char *data, size_t size)
+{
+        struct listing l = { 0 };
+        l.f = open_memstream(&l.text, &l.size);
+        const struct archive_walk walk = { .wanted = want_all, .member = print_owners, .userdata = &l };
+        assert_int_equal(archive_walk(data, size, "list", &walk, NULL), 0);
+        fclose(l.f);
+        return l.text;
+}
+
+static void test_wrap_of_a_root_tree(void **state)
+{
+        struct scratch *s = *state;
+        static const char *const sources[] = { "/tree", "/tree.tar", "/tree.tgz" };
+        make_tree(s);
+        for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+                struct mpart_initrd_request q = { .root = s->path,
+                        .agent = "/agent",
+                        .wrap = sources[i],
+                        .compression = MPART_COMPRESSION_NONE };
+                _cleanup_free_ char *data = NULL, *text = NULL;
+                size_t size;
+                build(&q, &data, &size);
+                text = list_owners(data, size);
+                assert_non_null(strstr(text, "home/joe 42750 "));
+                assert_non_null(strstr(text, "sbin 120777 "));
+                assert_non_null(strstr(text, "fifo 10600 "));
+                assert_null(strstr(text, "socket"));
+                assert_non_null(memmem(data, size, "init.real\0", 10));
+                assert_non_null(memmem(data, size, "/usr/sbin/init", 14));
+                if (geteuid() == 0) {
+                        assert_non_null(strstr(text, "home/joe/file 104711 1000:100 joe's\n"));
+                        assert_non_null(strstr(text, "disk 60600 "));
+                }
+                /* one file, three names, its bytes once */
+                size_t n_links = 0, n_bytes = 0;
+                for (const char *p = text; (p = strstr(p, " = usr/bin/")); p++)
+                        n_links++;
+                for (const char *p = text; (p = strstr(p, "#!perl")); p++)
+                        n_bytes++;
+                assert_int_equal(n_links, 2);
+                assert_int_equal(n_bytes, 1);
+        }
 }
 
 /* Every cut of a ramdisk is refused or read, never more. */
@@ -319,6 +408,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_wrap, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_wrap_finds_init, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_wrap_of_a_root_tree, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_wrap_of_damaged, set_up, tear_down),
                 cmocka_unit_test(test_elf_needs),
                 cmocka_unit_test(test_compression_names),

@@ -56,6 +56,7 @@ static void test_what_was_taken_is_read_back(void **state)
         assert_int_equal(boot_options_set(&a->options, "image", "/boot/vmlinuz", &e), 0);
         assert_int_equal(boot_options_set(&a->options, "on-crash", "restart", &e), 0);
         a->options.limit_burst = 7;
+        assert_int_equal(boot_options_set_stop_timeout(&a->options, 240, &e), 0);
         assert_int_equal(ledger_take(a, (struct taken){ TAKEN_CPU, 6, 14 }, &e), 0);
         assert_int_equal(ledger_take(a, (struct taken){ .kind = TAKEN_LOW }, &e), 0);
         assert_int_equal(ledger_take(a, (struct taken){ .kind = TAKEN_WOKEN }, &e), 0);
@@ -78,6 +79,7 @@ static void test_what_was_taken_is_read_back(void **state)
         assert_int_equal(b->options.on[END_CRASH], ACTION_RESTART);
         assert_int_equal(b->options.on[END_REBOOT], ACTION_DEFAULT);
         assert_int_equal(b->options.limit_burst, 7);
+        assert_int_equal(b->options.stop_timeout, 240);
 
         assert_int_equal(ledger_remove_file(b), 0);
         assert_int_equal(ledger_remove_file(b), 0);
@@ -100,15 +102,28 @@ static void test_options(void **state)
         boot_options_free(&o);
         assert_null(o.cmdline);
 
-        boot_options_decide(&o, MPART_RESTART_NEVER);
+        assert_int_equal(boot_options_set_stop_timeout(&o, 0, &e), -EINVAL);
+        assert_int_equal(boot_options_set_stop_timeout(&o, 3601, &e), -EINVAL);
+        assert_non_null(strstr(e.text, "1 to 3600"));
+
+        struct mpart_plan_kernel planned = { .restart = MPART_RESTART_NEVER };
+        boot_options_decide(&o, &planned);
+        assert_int_equal(o.stop_timeout, STOP_TIMEOUT_DEFAULT);
         assert_int_equal(o.on[END_REBOOT], ACTION_RESTART);
         assert_int_equal(o.on[END_CRASH], ACTION_STOP);
         boot_options_init(&o);
         o.on[END_HANG] = ACTION_PRESERVE;
-        boot_options_decide(&o, MPART_RESTART_ON_FAILURE);
+        planned.restart = MPART_RESTART_ON_FAILURE;
+        planned.stop_timeout = 90;
+        boot_options_decide(&o, &planned);
+        assert_int_equal(o.stop_timeout, 90);
         assert_int_equal(o.on[END_CRASH], ACTION_RESTART);
         assert_int_equal(o.on[END_HANG], ACTION_PRESERVE);
         assert_int_equal(o.on[END_POWER_OFF], ACTION_STOP);
+        boot_options_init(&o);
+        assert_int_equal(boot_options_set_stop_timeout(&o, 5, &e), 0);
+        boot_options_decide(&o, &planned);
+        assert_int_equal(o.stop_timeout, 5);
 }
 
 static void test_nothing_counts_as_taken_that_is_not_on_disk(void **state)

@@ -60,7 +60,7 @@ static void test_document(void **state)
                         "\"primary\":{\"cpus\":\"0-1\",\"memory\":\"2G\"},\"options\":{\"dialect\":\"popcorn\","
                         "\"low_window\":\"0x50000\"},\"kernels\":[{\"name\":\"a\",\"cpu_count\":2,\"node\":1,"
                         "\"memory\":{\"min\":4096,\"max\":\"1GiB\"},\"pci\":[{\"address\":\"41:00.1\"},"
-                        "{\"class\":\"0108\",\"node\":0}],\"restart\":\"on-failure\"}]"));
+                        "{\"class\":\"0108\",\"node\":0}],\"restart\":\"on-failure\",\"stop_timeout\":5}]"));
         assert_int_equal(q->policy.kind, MPART_POLICY_REQUEST);
         assert_ptr_equal(q->policy.request, q);
         assert_int_equal(q->policy.primary_memory, 2 * GiB);
@@ -77,6 +77,7 @@ static void test_document(void **state)
         assert_int_equal(k->pci[1].class, 0x0108);
         assert_int_equal(k->pci[1].class_digits, 4);
         assert_int_equal(k->restart, MPART_RESTART_ON_FAILURE);
+        assert_int_equal(k->stop_timeout, 5);
 }
 
 static void test_wrong_documents(void **state)
@@ -109,6 +110,8 @@ static void test_wrong_documents(void **state)
         assert_wrong(KERNEL("\"node\":1,\"image\":\"boot\""), "absolute");
         assert_wrong(KERNEL("\"node\":1,\"extra\":\"a\\nb\""), "unprintable");
         assert_wrong(KERNEL("\"node\":1,\"restart\":\"sometimes\""), "restart");
+        assert_wrong(KERNEL("\"node\":1,\"stop_timeout\":0"), "from 1 to 3600");
+        assert_wrong(KERNEL("\"node\":1,\"stop_timeout\":3601"), "from 1 to 3600");
 }
 
 static void test_cpus(void **state)
@@ -258,7 +261,7 @@ static void test_pci_of_popcorn(void **state)
 #define FULL                                                                                                \
         REQUEST("\"primary\":{\"cpus\":\"1\",\"memory\":\"1G\"},\"options\":{\"low_window\":\"0x50000\"},"  \
                 "\"kernels\":[{\"name\":\"a\",\"node\":1,\"pci\":[{\"address\":\"41:00.0\"}],"              \
-                "\"image\":\"/i\",\"initrd\":\"/r\",\"extra\":\"x y\",\"restart\":\"always\"}]")
+                "\"image\":\"/i\",\"initrd\":\"/r\",\"extra\":\"x y\",\"restart\":\"always\",\"stop_timeout\":90}]")
 
 static void test_round_trip(void **state)
 {
@@ -276,6 +279,7 @@ static void test_round_trip(void **state)
         assert_string_equal(k->initrd, "/r");
         assert_string_equal(k->extra, "x y");
         assert_int_equal(k->restart, MPART_RESTART_ALWAYS);
+        assert_int_equal(k->stop_timeout, 90);
         assert_int_equal(back->policy.low_window, 0x50000);
         assert_int_equal(back->policy.primary_memory, GiB);
         assert_true(mpart_cpuset_has(&back->policy.primary_cpus, 1));
@@ -316,6 +320,7 @@ MUTATION(too_few_nodes, p->policy.kind = MPART_POLICY_NODES; p->policy.nodes_per
                 mpart_cpuset_free(&p->policy.primary_cpus))
 MUTATION(no_dialect, p->policy.dialect = _MPART_DIALECT_MAX)
 MUTATION(no_restart, p->kernels[1].restart = _MPART_RESTART_MAX)
+MUTATION(long_stop, p->kernels[1].stop_timeout = MPART_STOP_TIMEOUT_MAX + 1)
 MUTATION(relative_image, replace(&p->kernels[1].image, "i"))
 MUTATION(relative_initrd, replace(&p->kernels[1].initrd, "r"))
 MUTATION(other_extra, replace(&p->kernels[1].extra, "z"))
@@ -345,6 +350,7 @@ static void test_mutations(void **state)
                 { too_few_nodes, "more than 1 nodes" },
                 { no_dialect, "dialect" },
                 { no_restart, "restart" },
+                { long_stop, "stop_timeout is 3601 s" },
                 { relative_image, "image" },
                 { relative_initrd, "ramdisk" },
                 { other_extra, "does not end in" },

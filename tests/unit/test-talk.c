@@ -137,7 +137,7 @@ static void test_a_foreign_region_is_refused(void **state)
 {
         struct stage *s = *state;
         struct mpart_error e = MPART_ERROR_INIT;
-        talk_stop(s->talk);
+        talk_stop(s->talk, TALK_STOPPED);
         region_fill(s->region, SIZE, 4, 42, NULL);
         assert_int_equal(talk_start(s->talk, s->region, 1000000, &e), -ENODATA);
         region_fill(s->region, SIZE, 3, 0, NULL);
@@ -222,7 +222,7 @@ static void test_console(void **state)
         for (int i = 0; i < 1000 && talk_console(s->talk, true, &three, &e) < 0; i++)
                 usleep(1000);
         assert_true(three >= 0);
-        talk_stop(s->talk);
+        talk_stop(s->talk, TALK_STOPPED);
         assert_int_equal(talk_console(s->talk, true, &one, &e), -ENOTCONN);
         assert_int_equal(talk_console(s->talk, false, &one, &e), 0); /* what was kept stays readable */
         read_text(one, "hello world");
@@ -320,7 +320,7 @@ static void test_exec_ends(void **state)
         atomic_fetch_add(&s->header->agent_start, 1);
         memset(text, 0, sizeof(text));
         assert_true(recv(fds[3], text, sizeof(text) - 1, 0) > 0);
-        assert_string_equal(text, "error the agent started anew");
+        assert_string_equal(text, "error kernel 3: its agent started anew");
         close_all(fds);
 
         /* Words that do not fit are refused. */
@@ -330,6 +330,51 @@ static void test_exec_ends(void **state)
         const struct talk_exec x = { .words = words };
         assert_int_equal(talk_exec(s->talk, &x, fds, &e), -E2BIG);
         free(word);
+}
+
+static void hear_why(const int fds[static 4], const char *wanted)
+{
+        char text[300] = "";
+        assert_true(recv(fds[3], text, sizeof(text) - 1, 0) > 0);
+        assert_string_equal(text, wanted);
+}
+
+/* Who waits for a command hears what ended its kernel. */
+static void test_exec_hears_the_reason(void **state)
+{
+        static const struct {
+                enum mpart_agent_state said;
+                bool asked_for;
+                const char *text;
+        } ends[] = {
+                { MPART_AGENT_REBOOT, false, "error kernel 3: its init asked for a restart" },
+                { MPART_AGENT_POWEROFF, false, "error kernel 3: its init switched it off" },
+                { MPART_AGENT_FAILED, false, "error kernel 3: its init has ended" },
+                { MPART_AGENT_POWEROFF, true, "error kernel 3: it was stopped" },
+        };
+        struct stage *s = *state;
+        struct mpart_error e = MPART_ERROR_INIT;
+        int fds[4];
+        agent_starts(s);
+        for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+                agent_says(s, MPART_AGENT_READY);
+                wait_state(s, TALK_READY);
+                assert_int_equal(run(s, fds, &e), 0);
+                if (ends[i].asked_for)
+                        assert_true(talk_shutdown(s->talk));
+                agent_says(s, ends[i].said);
+                hear_why(fds, ends[i].text);
+                close_all(fds);
+        }
+
+        /* Silence alone tells nothing: what the watch finds out meanwhile is what the caller hears. */
+        agent_says(s, MPART_AGENT_READY);
+        wait_state(s, TALK_READY);
+        assert_int_equal(run(s, fds, &e), 0);
+        wait_state(s, TALK_GONE);
+        talk_stop(s->talk, "hangs: its clock has stood still");
+        hear_why(fds, "error kernel 3: hangs: its clock has stood still");
+        close_all(fds);
 }
 
 /* The other side writes nonsense everywhere while all is in use: nothing breaks, nothing blocks. */
@@ -376,6 +421,7 @@ int main(void)
                 TEST(test_console),
                 TEST(test_exec),
                 TEST(test_exec_ends),
+                TEST(test_exec_hears_the_reason),
                 TEST(test_hostile_agent),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -187,7 +187,7 @@ def panic(vm):
     """A panic in mid-transfer is reported, and ends the commands there alone."""
     result = vm.run("timeout 60 mpartctl exec 1 -- sh -c 'cat /dev/zero & sleep 1; echo c >/proc/sysrq-trigger' "
                     "2>/tmp/why | wc -c; cat /tmp/why", 90)
-    contains(result.out, "mpartctl: ")
+    contains(result.out, "mpartctl: kernel 1: crashed: Kernel panic - not syncing: sysrq triggered crash")
     wait_agent(vm, 1, "none", "gone", seconds=20)
     contains(vm.check("mpartctl list"), "crashed")
     equal(vm.run("mpartctl exec 1 -- true").rc, 1)
