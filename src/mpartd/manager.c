@@ -192,9 +192,13 @@ int manager_new(const char *root_path, sd_event *event, struct manager **ret, st
                 return mpart_error_set(e, m->root, "%s: %s", root_path, strerror(-m->root));
         int r = native_init(&m->native, m->root);
         if (r == 0)
-                r = net_new(m->root, m->runtime_directory, &m->net);
+                r = poller_new(WATCH_RESET_NS, WATCH_RESET_HURRIED_NS, &m->poller);
         if (r == 0)
-                r = watch_new(event, &m->native, on_kernel_end, m, &m->watch);
+                r = region_loop_new(m->poller, &m->regions);
+        if (r == 0)
+                r = net_new(m->root, m->runtime_directory, m->regions, &m->net);
+        if (r == 0)
+                r = watch_new(event, m->poller, &m->native, on_kernel_end, m, &m->watch);
         if (r < 0)
                 return mpart_error_set(e, r, "%s", strerror(-r));
         if (*net_problem(m->net))
@@ -239,6 +243,8 @@ void manager_free(struct manager *m)
         drop_kernels(m);
         watch_free(m->watch);
         net_free(m->net);
+        region_loop_free(m->regions);
+        poller_free(m->poller);
         mpart_plan_free(m->plan);
         mpart_machine_free(m->machine);
         native_destroy(&m->native);

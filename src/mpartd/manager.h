@@ -11,6 +11,8 @@ struct cpu_monitor;
 struct watch;
 struct inspection;
 struct net;
+struct poller;
+struct region_loop;
 
 struct manager {
         sd_event *event;
@@ -22,6 +24,8 @@ struct manager {
         char *runtime_directory; /* ledgers */
         struct native native;
         struct cpu_monitor *monitor;
+        struct poller *poller;          /* what wakes while kernels run; for the next two */
+        struct region_loop *regions;    /* their shared regions */
         struct watch *watch;            /* of the running kernels */
         struct inspection *inspections; /* bus-inspect.c: logs and dumps being read */
         struct net *net;
