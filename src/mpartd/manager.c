@@ -15,6 +15,7 @@
 #include "macros.h"
 #include "manager.h"
 #include "net.h"
+#include "sequence.h"
 #include "watch.h"
 
 #define PLAN_LIMIT (64 * MiB)
@@ -172,6 +173,23 @@ static void on_kernel_end(unsigned kernel, enum kernel_end end, const char *deta
                 kernel_ended(k, end, detail);
 }
 
+/* In the order in which they need each other. */
+static int make_parts(struct manager *m)
+{
+        int r = native_init(&m->native, m->root);
+        if (r == 0)
+                r = poller_new(WATCH_RESET_NS, WATCH_RESET_HURRIED_NS, &m->poller);
+        if (r == 0)
+                r = region_loop_new(m->poller, &m->regions);
+        if (r == 0)
+                r = net_new(m->root, m->runtime_directory, m->regions, &m->net);
+        if (r == 0)
+                r = watch_new(m->event, m->poller, &m->native, on_kernel_end, m, &m->watch);
+        if (r == 0)
+                r = sequence_new(m, &m->sequence);
+        return r;
+}
+
 int manager_new(const char *root_path, sd_event *event, struct manager **ret, struct mpart_error *e)
 {
         _cleanup_(manager_freep) struct manager *m = calloc(1, sizeof(*m));
@@ -190,15 +208,7 @@ int manager_new(const char *root_path, sd_event *event, struct manager **ret, st
         m->root = open_root(root_path);
         if (m->root < 0)
                 return mpart_error_set(e, m->root, "%s: %s", root_path, strerror(-m->root));
-        int r = native_init(&m->native, m->root);
-        if (r == 0)
-                r = poller_new(WATCH_RESET_NS, WATCH_RESET_HURRIED_NS, &m->poller);
-        if (r == 0)
-                r = region_loop_new(m->poller, &m->regions);
-        if (r == 0)
-                r = net_new(m->root, m->runtime_directory, m->regions, &m->net);
-        if (r == 0)
-                r = watch_new(event, m->poller, &m->native, on_kernel_end, m, &m->watch);
+        int r = make_parts(m);
         if (r < 0)
                 return mpart_error_set(e, r, "%s", strerror(-r));
         if (*net_problem(m->net))
@@ -240,6 +250,7 @@ void manager_free(struct manager *m)
                 return;
         cpu_monitor_free(m->monitor);
         bus_inspect_end(m);
+        sequence_free(TAKE_PTR(m->sequence));
         drop_kernels(m);
         watch_free(m->watch);
         net_free(m->net);

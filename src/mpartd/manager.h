@@ -13,6 +13,7 @@ struct inspection;
 struct net;
 struct poller;
 struct region_loop;
+struct sequence;
 
 struct manager {
         sd_event *event;
@@ -29,6 +30,7 @@ struct manager {
         struct watch *watch;            /* of the running kernels */
         struct inspection *inspections; /* bus-inspect.c: logs and dumps being read */
         struct net *net;
+        struct sequence *sequence; /* kernels that boot or stop in their turn */
 
         struct mpart_machine *machine; /* NULL: cannot be read, machine_problem tells why */
         char *machine_problem;
