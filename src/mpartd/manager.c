@@ -178,7 +178,7 @@ static int make_parts(struct manager *m)
 {
         int r = native_init(&m->native, m->root);
         if (r == 0)
-                r = poller_new(WATCH_RESET_NS, WATCH_RESET_HURRIED_NS, &m->poller);
+                r = poller_new("looks", WATCH_RESET_NS, WATCH_RESET_HURRIED_NS, &m->poller);
         if (r == 0)
                 r = region_loop_new(m->poller, &m->regions);
         if (r == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <stdbool.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "log.h"
@@ -15,6 +16,7 @@ struct slot {
 };
 
 struct poller {
+        const char *name;
         uint64_t period_ns, hurried_ns;
         pthread_t thread;
         pthread_mutex_t lock; /* held while entries are looked at */
@@ -48,6 +50,7 @@ static void hurry(struct poller *p)
 static void *run(void *argument)
 {
         struct poller *p = argument;
+        prctl(PR_SET_NAME, p->name);
         if (p->hurried_ns != 0)
                 hurry(p);
         pthread_mutex_lock(&p->lock);
@@ -83,11 +86,12 @@ static int init_locks(struct poller *p)
         return -r;
 }
 
-int poller_new(uint64_t period_ns, uint64_t hurried_ns, struct poller **ret)
+int poller_new(const char *name, uint64_t period_ns, uint64_t hurried_ns, struct poller **ret)
 {
         struct poller *p = calloc(1, sizeof(*p));
         if (!p)
                 return -ENOMEM;
+        p->name = name;
         p->period_ns = period_ns;
         p->hurried_ns = hurried_ns;
         int r = init_locks(p);

@@ -8,9 +8,9 @@
 struct poller;
 typedef void (*poller_fn)(void *entry);
 
-/* `hurried_ns` 0: an ordinary thread. Else the thread runs at real-time priority, and where that is refused
- * it makes up for it by a period of `hurried_ns`. */
-int poller_new(uint64_t period_ns, uint64_t hurried_ns, struct poller **ret);
+/* `name` is the thread's, at most 15 bytes, a constant. `hurried_ns` 0: an ordinary thread. Else the thread
+ * runs at real-time priority, and where that is refused it makes up for it by a period of `hurried_ns`. */
+int poller_new(const char *name, uint64_t period_ns, uint64_t hurried_ns, struct poller **ret);
 void poller_free(struct poller *p); /* ends the thread; the entries are the caller's. NULL is legal */
 
 /* `key` tells apart the entries of one function. */

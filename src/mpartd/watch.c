@@ -98,7 +98,7 @@ int watch_new(sd_event *event, struct poller *resets, struct native *native, wat
         if (r == 0)
                 r = sd_event_add_io(event, &w->source, w->pipe[0], EPOLLIN, on_report, w);
         if (r >= 0)
-                r = poller_new(STATE_PERIOD_NS, 0, &w->states);
+                r = poller_new("states", STATE_PERIOD_NS, 0, &w->states);
         if (r < 0) {
                 watch_free(w);
                 return r;
