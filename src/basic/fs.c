@@ -129,7 +129,8 @@ static int compare_names(const void *a, const void *b)
         return strverscmp(*(char *const *)a, *(char *const *)b);
 }
 
-int list_directory_at(int root, const char *path, char ***ret, size_t *ret_n)
+int visit_directory_at(
+                int root, const char *path, int (*visit)(void *userdata, const char *name), void *userdata)
 {
         int fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
@@ -139,32 +140,44 @@ int list_directory_at(int root, const char *path, char ***ret, size_t *ret_n)
                 close(fd);
                 return -ENOMEM;
         }
-
-        char **names = NULL;
-        size_t n = 0, capacity = 0;
         int r = 0;
-        for (struct dirent *entry; (entry = readdir(dir));) {
-                if (streq(entry->d_name, ".") || streq(entry->d_name, ".."))
-                        continue;
-                r = grow_array(&names, &capacity, n + 1, sizeof(*names));
-                if (r < 0)
-                        break;
-                names[n] = strdup(entry->d_name);
-                if (!names[n]) {
-                        r = -ENOMEM;
-                        break;
-                }
-                n++;
-        }
+        for (struct dirent *entry; r >= 0 && (entry = readdir(dir));)
+                if (!streq(entry->d_name, ".") && !streq(entry->d_name, ".."))
+                        r = visit(userdata, entry->d_name);
         closedir(dir);
+        return MIN(r, 0);
+}
+
+struct names {
+        char **items;
+        size_t n, capacity;
+};
+
+static int add_name(void *userdata, const char *name)
+{
+        struct names *names = userdata;
+        int r = grow_array(&names->items, &names->capacity, names->n + 1, sizeof(*names->items));
+        if (r < 0)
+                return r;
+        char *copy = strdup(name);
+        if (!copy)
+                return -ENOMEM;
+        names->items[names->n++] = copy;
+        return 0;
+}
+
+int list_directory_at(int root, const char *path, char ***ret, size_t *ret_n)
+{
+        struct names names = { 0 };
+        int r = visit_directory_at(root, path, add_name, &names);
         if (r < 0) {
-                free_names(names, n);
+                free_names(names.items, names.n);
                 return r;
         }
-        if (n)
-                qsort(names, n, sizeof(*names), compare_names);
-        *ret = names;
-        *ret_n = n;
+        if (names.n)
+                qsort(names.items, names.n, sizeof(*names.items), compare_names);
+        *ret = names.items;
+        *ret_n = names.n;
         return 0;
 }
 

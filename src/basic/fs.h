@@ -23,6 +23,11 @@ int read_line_at(int root, const char *path, char **ret);
  * else. */
 int read_number_at(int root, const char *path, int base, int64_t *ret);
 
+/* Calls `visit` for each name in a directory, "." and ".." left out, in no order; for directories of
+ * thousands. Stops where it returns a negative errno, and returns that. */
+int visit_directory_at(
+                int root, const char *path, int (*visit)(void *userdata, const char *name), void *userdata);
+
 /* Names in a directory, "." and ".." left out, sorted by strverscmp. The caller frees with free_names. */
 int list_directory_at(int root, const char *path, char ***ret, size_t *ret_n);
 void free_names(char **names, size_t n);

@@ -8,6 +8,13 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "macros.h"
+
+static inline void json_deletep(cJSON **o)
+{
+        cJSON_Delete(*o);
+}
+#define _cleanup_json_ _cleanup_(json_deletep)
 
 enum json_type {
         JSON_STRING, /* const char **, borrowed from the tree */

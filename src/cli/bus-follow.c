@@ -6,22 +6,28 @@
 #include "macros.h"
 
 #define KERNEL_PATH "/org/mpartd1/kernel/"
+#define TICK_USEC UINT64_C(250000)
 
-/* Reads what the signal says of State and StateReason; both borrowed, NULL where it says nothing. */
-static int read_changes(sd_bus_message *m, const char **ret_state, const char **ret_reason)
+/* Reads what the signal says of a kernel's state; borrowed, "" where it says nothing. */
+static int read_changes(sd_bus_message *m, struct bus_change *ret)
 {
+        const struct {
+                const char *name, **ret;
+        } wanted[] = {
+                { "State", &ret->state },
+                { "StateReason", &ret->reason },
+                { "StateCause", &ret->cause },
+        };
         const char *name;
         int r = sd_bus_message_enter_container(m, 'a', "{sv}");
         while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
                 r = sd_bus_message_read(m, "s", &name);
-                if (r < 0)
-                        return r;
-                if (streq(name, "State"))
-                        r = sd_bus_message_read(m, "v", "s", ret_state);
-                else if (streq(name, "StateReason"))
-                        r = sd_bus_message_read(m, "v", "s", ret_reason);
-                else
-                        r = sd_bus_message_skip(m, "v");
+                size_t i = 0;
+                while (r >= 0 && i < ARRAY_SIZE(wanted) && !streq(name, wanted[i].name))
+                        i++;
+                if (r >= 0)
+                        r = i < ARRAY_SIZE(wanted) ? sd_bus_message_read(m, "v", "s", wanted[i].ret)
+                                                   : sd_bus_message_skip(m, "v");
                 if (r >= 0)
                         r = sd_bus_message_exit_container(m);
         }
@@ -32,23 +38,15 @@ static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error
 {
         (void)error;
         struct bus_follow *f = userdata;
-        const char *id = startswith(sd_bus_message_get_path(m), KERNEL_PATH);
-        const char *interface, *state = NULL, *reason = NULL;
+        const char *id = startswith(sd_bus_message_get_path(m), KERNEL_PATH), *interface;
+        struct bus_change change = { .state = "", .reason = "", .cause = "" };
         if (!id || sd_bus_message_read(m, "s", &interface) < 0 || !streq(interface, BUS_KERNEL_INTERFACE))
                 return 0;
-        int r = read_changes(m, &state, &reason);
-        if (r < 0 || !state)
-                return r;
-
-        _cleanup_free_ char *asked = NULL;
-        if (!reason) {
-                r = sd_bus_get_property_string(sd_bus_message_get_bus(m), BUS_NAME,
-                                sd_bus_message_get_path(m), BUS_KERNEL_INTERFACE, "StateReason", NULL,
-                                &asked);
-                reason = r < 0 ? "" : asked;
-        }
-        f->changed(f->data, (unsigned)strtoul(id, NULL, 10), state, reason);
-        return 0;
+        change.id = (unsigned)strtoul(id, NULL, 10);
+        int r = read_changes(m, &change);
+        if (r >= 0 && *change.state) /* it goes with its reason and its cause */
+                f->changed(f->data, &change);
+        return r;
 }
 
 static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -83,8 +81,10 @@ int bus_follow_wait(struct sd_bus *bus, struct bus_follow *f, struct mpart_error
                 if (f->lost)
                         return mpart_error_set(e, -ECONNRESET, "mpartd has ended");
                 int r = sd_bus_process(bus, NULL);
+                if (r == 0 && f->tick)
+                        f->tick(f->data);
                 if (r == 0)
-                        r = sd_bus_wait(bus, UINT64_MAX);
+                        r = sd_bus_wait(bus, f->tick ? TICK_USEC : UINT64_MAX);
                 if (r < 0 && r != -EINTR)
                         return mpart_error_set(e, r, "the bus was lost: %s", strerror(-r));
         }

@@ -11,7 +11,10 @@
 
 int bus_open(struct sd_bus **ret, struct mpart_error *e)
 {
-        int r = sd_bus_open_system(ret);
+        int r = bus_library_load(e);
+        if (r < 0)
+                return r;
+        r = sd_bus_open_system(ret);
         if (r >= 0)
                 return 0;
         return mpart_error_set(e, r == -ENOENT || r == -ECONNREFUSED ? BUS_NO_DAEMON : r,
@@ -20,7 +23,8 @@ int bus_open(struct sd_bus **ret, struct mpart_error *e)
 
 void bus_closep(struct sd_bus **bus)
 {
-        sd_bus_flush_close_unref(*bus);
+        if (*bus) /* else sd-bus may not be there */
+                sd_bus_flush_close_unref(*bus);
 }
 
 int bus_failed(int r, const sd_bus_error *error, struct mpart_error *e)
@@ -176,6 +180,7 @@ void bus_kernels_free(struct bus_kernels *k)
                 free(k->items[i].name);
                 free(k->items[i].state);
                 free(k->items[i].reason);
+                free(k->items[i].cause);
                 free(k->items[i].cpus);
                 free(k->items[i].backend);
                 free(k->items[i].path);
@@ -208,22 +213,54 @@ static int read_kernel(sd_bus_message *reply, struct bus_kernels *k)
                 .name = strdup(name),
                 .state = strdup(state),
                 .reason = strdup(reason),
+                .cause = strdup(""),
                 .cpus = strdup(cpus),
                 .backend = strdup(backend),
                 .path = strdup(path) };
-        return new->name &&new->state &&new->reason &&new->cpus &&new->backend &&new->path ? 1 : -ENOMEM;
+        return new->name &&new->state &&new->reason &&new->cause &&new->cpus &&new->backend &&new->path
+                               ? 1
+                               : -ENOMEM;
 }
 
-static int read_timestamps(struct sd_bus *bus, struct bus_kernels *k, struct mpart_error *e)
+/* What ListKernels leaves out; a daemon of another version may not have all of it. */
+static int read_property(sd_bus_message *reply, const char *name, struct bus_kernel *k)
 {
-        for (size_t i = 0; i < k->n; i++) {
-                _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-                int r = sd_bus_get_property_trivial(bus, NAME, k->items[i].path, KERNEL, "BootTimestamp",
-                                &error, 't', &k->items[i].boot_timestamp);
-                if (r < 0)
-                        return bus_failed(r, &error, e);
+        const char *cause;
+        int r;
+        if (streq(name, "StateTimestamp"))
+                return sd_bus_message_read(reply, "v", "t", &k->state_timestamp);
+        if (streq(name, "BootTimestamp"))
+                return sd_bus_message_read(reply, "v", "t", &k->boot_timestamp);
+        if (streq(name, "CpusOnline"))
+                return sd_bus_message_read(reply, "v", "u", &k->cpus_online);
+        if (!streq(name, "StateCause"))
+                return sd_bus_message_skip(reply, "v");
+        r = sd_bus_message_read(reply, "v", "s", &cause);
+        if (r < 0)
+                return r;
+        free(k->cause);
+        k->cause = strdup(cause);
+        return k->cause ? 0 : -ENOMEM;
+}
+
+static int read_properties(struct sd_bus *bus, struct bus_kernel *k, struct mpart_error *e)
+{
+        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        int r = sd_bus_call_method(bus, NAME, k->path, "org.freedesktop.DBus.Properties", "GetAll", &error,
+                        &reply, "s", KERNEL);
+        if (r < 0)
+                return bus_failed(r, &error, e);
+        r = sd_bus_message_enter_container(reply, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
+                const char *name;
+                r = sd_bus_message_read(reply, "s", &name);
+                if (r >= 0)
+                        r = read_property(reply, name, k);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(reply);
         }
-        return 0;
+        return r < 0 ? bus_misread(r, e) : 0;
 }
 
 int bus_list_kernels(struct sd_bus *bus, struct bus_kernels *ret, struct mpart_error *e)
@@ -240,9 +277,11 @@ int bus_list_kernels(struct sd_bus *bus, struct bus_kernels *ret, struct mpart_e
                 ;
         if (r < 0)
                 return bus_misread(r, e);
-        r = read_timestamps(bus, &kernels, e);
-        if (r < 0)
-                return r;
+        for (size_t i = 0; i < kernels.n; i++) {
+                r = read_properties(bus, &kernels.items[i], e);
+                if (r < 0)
+                        return r;
+        }
         *ret = TAKE_STRUCT(kernels);
         return 0;
 }

@@ -27,9 +27,11 @@ int bus_set_plan(struct sd_bus *bus, const char *plan, struct mpart_error *e);
 
 struct bus_kernel {
         unsigned id;
-        char *name, *state, *reason, *cpus, *backend, *path;
-        uint64_t memory;         /* bytes */
-        uint64_t boot_timestamp; /* CLOCK_REALTIME in microseconds, 0: not running */
+        char *name, *state, *reason, *cause, *cpus, *backend, *path;
+        uint64_t memory;          /* bytes */
+        uint64_t state_timestamp; /* CLOCK_REALTIME in microseconds; 0: since the primary started */
+        uint64_t boot_timestamp;  /* the same; 0: not running */
+        unsigned cpus_online;     /* 0: not known */
 };
 struct bus_kernels {
         struct bus_kernel *items; /* ascending by id */
@@ -114,10 +116,15 @@ struct bus_exec {
 int bus_exec(struct sd_bus *bus, unsigned id, const struct bus_exec *x, int ret_fds[static 4],
                 struct mpart_error *e);
 
+struct bus_change {
+        unsigned id;
+        const char *state, *reason, *cause; /* "" where the daemon does not say */
+};
 /* Changes of kernels' states, in order, as the daemon tells them. */
 struct bus_follow {
-        void (*changed)(void *data, unsigned id, const char *state, const char *reason);
+        void (*changed)(void *data, const struct bus_change *change);
         bool (*done)(const void *data);
+        void (*tick)(void *data); /* some times a second meanwhile; NULL: nothing to do then */
         void *data;
         bool lost; /* the daemon has gone */
 };

@@ -12,7 +12,8 @@ static void print_literals(const char *synopsis)
 {
         if (synopsis && strstr(synopsis, "VERB"))
                 for (size_t i = 0; i < n_verbs; i++)
-                        printf(verbs[i].hidden ? "" : " %s", verbs[i].name);
+                        if (!verbs[i].hidden)
+                                printf(" %s", verbs[i].name);
         for (const char *s = synopsis ? synopsis : ""; *s;) {
                 size_t n = 0;
                 bool literal = true;

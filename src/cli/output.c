@@ -7,8 +7,27 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "library.h"
 #include "macros.h"
 #include "output.h"
+
+/* clang-format off */
+#define FUNCTIONS(X) \
+        X(scols_cell_set_color) \
+        X(scols_column_set_safechars) \
+        X(scols_column_set_wrapfunc) \
+        X(scols_line_get_cell) \
+        X(scols_line_refer_data) \
+        X(scols_new_table) \
+        X(scols_print_table) \
+        X(scols_table_enable_colors) \
+        X(scols_table_new_column) \
+        X(scols_table_new_line) \
+        X(scols_unref_table) \
+        X(scols_wrapnl_chunksize) \
+        X(scols_wrapnl_nextchunk)
+/* clang-format on */
+LIBRARY(library, "libsmartcols.so.1", "libsmartcols1", "printing a table", FUNCTIONS);
 
 struct table {
         struct libscols_table *scols;
@@ -34,14 +53,16 @@ static int add_column(struct table *t, const struct column *c)
         return scols_column_set_wrapfunc(column, scols_wrapnl_chunksize, scols_wrapnl_nextchunk, NULL);
 }
 
-struct table *table_new(const struct column *columns, size_t n)
+struct table *table_new(const struct column *columns, size_t n, struct mpart_error *e)
 {
-        struct table *t = calloc(1, sizeof(*t));
-        if (!t)
+        if (library_load(&library, e) < 0)
                 return NULL;
-        t->scols = scols_new_table();
-        if (!t->scols) {
+        struct table *t = calloc(1, sizeof(*t));
+        if (t)
+                t->scols = scols_new_table();
+        if (!t || !t->scols) {
                 free(t);
+                mpart_error_set(e, -ENOMEM, "out of memory");
                 return NULL;
         }
         scols_table_enable_colors(t->scols, color_wanted());

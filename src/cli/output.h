@@ -17,8 +17,9 @@ struct column {
 
 /* A table in the making. Running out of memory is remembered and told by table_print. */
 struct table;
-struct table *table_new(const struct column *columns, size_t n); /* NULL: out of memory */
-void table_free(struct table *t);                                /* NULL is legal */
+/* NULL: e->code and e->text tell why. */
+struct table *table_new(const struct column *columns, size_t n, struct mpart_error *e);
+void table_free(struct table *t); /* NULL is legal */
 static inline void table_freep(struct table **t)
 {
         table_free(*t);

@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "bus.h"
-#include "json.h"
+#include "kernel-json.h"
 #include "macros.h"
 #include "options.h"
 #include "output.h"
@@ -25,9 +25,9 @@ static int print_list(const struct bus_kernels *kernels, struct mpart_error *e)
 {
         static const struct column columns[] = { { "ID", true }, { "NAME", false }, { "STATE", false },
                 { "CPUS", false }, { "MEMORY", true }, { "SINCE", false }, { "REASON", false } };
-        _cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_SIZE(columns));
+        _cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_SIZE(columns), e);
         if (!t)
-                return -ENOMEM;
+                return e->code;
         for (size_t i = 0; i < kernels->n; i++) {
                 const struct bus_kernel *k = &kernels->items[i];
                 table_row(t);
@@ -43,42 +43,28 @@ static int print_list(const struct bus_kernels *kernels, struct mpart_error *e)
         return table_print(t, e);
 }
 
-static int add_kernel(cJSON *array, const struct bus_kernel *k)
+static int fill_list(cJSON *o, const struct bus_kernels *kernels)
 {
-        cJSON *o = cJSON_CreateObject();
-        if (!o)
-                return -ENOMEM;
-        cJSON_AddItemToArray(array, o); /* cannot fail with both there */
-        bool added = json_add_u64(o, "id", k->id) == 0 && cJSON_AddStringToObject(o, "name", k->name) &&
-                     cJSON_AddStringToObject(o, "state", k->state) &&
-                     cJSON_AddStringToObject(o, "reason", k->reason) &&
-                     cJSON_AddStringToObject(o, "cpus", k->cpus) &&
-                     json_add_u64(o, "memory", k->memory) == 0 &&
-                     cJSON_AddStringToObject(o, "backend", k->backend);
-        return added ? 0 : -ENOMEM;
-}
-
-static void delete_json(cJSON **o)
-{
-        cJSON_Delete(*o);
-}
-
-static int print_list_json(const struct bus_kernels *kernels)
-{
-        _cleanup_(delete_json) cJSON *o = cJSON_CreateObject();
-        cJSON *array = NULL;
+        cJSON *array = NULL, *item;
         if (!o || !cJSON_AddStringToObject(o, "format", "mpart-kernels") ||
                         json_add_u64(o, "version", LIST_VERSION) < 0 ||
                         !(array = cJSON_AddArrayToObject(o, "kernels")))
                 return -ENOMEM;
-        for (size_t i = 0; i < kernels->n; i++)
-                if (add_kernel(array, &kernels->items[i]) < 0)
+        for (size_t i = 0; i < kernels->n; i++) {
+                item = cJSON_CreateObject();
+                if (!item)
                         return -ENOMEM;
-        _cleanup_free_ char *text = json_format(o);
-        if (!text)
-                return -ENOMEM;
-        print_document(text);
+                cJSON_AddItemToArray(array, item); /* cannot fail with both there */
+                if (kernel_json_add(item, &kernels->items[i]) < 0)
+                        return -ENOMEM;
+        }
         return 0;
+}
+
+static int print_list_json(const struct bus_kernels *kernels)
+{
+        cJSON *o = cJSON_CreateObject();
+        return kernel_json_print(o, fill_list(o, kernels));
 }
 
 int verb_list(const struct invocation *c, struct mpart_error *e)

@@ -30,9 +30,9 @@ static int print_nodes(const struct mpart_machine *m, struct mpart_error *e)
 {
         static const struct column columns[] = { { "NODE", true }, { "CPUS", false }, { "TOTAL", true },
                 { "MEMORY", false }, { "DISTANCES", false } };
-        _cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_SIZE(columns));
+        _cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_SIZE(columns), e);
         if (!t)
-                return -ENOMEM;
+                return e->code;
         for (size_t i = 0; i < m->n_nodes; i++) {
                 const struct mpart_node *node = &m->nodes[i];
                 _cleanup_free_ char *cpus = NULL, *memory = memory_text(&node->memory);
@@ -86,9 +86,9 @@ static int print_pci(const struct mpart_machine *m, struct mpart_error *e)
 {
         static const struct column columns[] = { { "PCI", false }, { "ID", false }, { "CLASS", false },
                 { "NODE", true }, { "GROUP", true }, { "BEHIND", false }, { "DRIVER", false } };
-        _cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_SIZE(columns));
+        _cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_SIZE(columns), e);
         if (!t)
-                return -ENOMEM;
+                return e->code;
         for (size_t i = 0; i < m->n_pci; i++) {
                 const struct mpart_pci_function *f = &m->pci[i];
                 table_row(t);

@@ -17,22 +17,27 @@ static void print_time(void)
         printf("%s ", text);
 }
 
-static void print_change(void *data, unsigned id, const char *state, const char *reason)
+static void print_change(void *data, const struct bus_change *change)
 {
+        bool caused = *change->cause && !streq(change->cause, "none");
         (void)data;
         print_time();
-        printf("kernel %u: %s%s%s\n", id, state, *reason ? ": " : "", reason);
+        printf("kernel %u: %s%s%s%s%s%s\n", change->id, change->state, caused ? " (" : "",
+                        caused ? change->cause : "", caused ? ")" : "", *change->reason ? ": " : "",
+                        change->reason);
         fflush(stdout);
 }
 
-static void print_change_json(void *data, unsigned id, const char *state, const char *reason)
+static void print_change_json(void *data, const struct bus_change *change)
 {
         (void)data;
         cJSON *o = cJSON_CreateObject();
         char *text = NULL;
-        if (o && json_add_u64(o, "time", (uint64_t)time(NULL)) == 0 && json_add_u64(o, "id", id) == 0 &&
-                        cJSON_AddStringToObject(o, "state", state) &&
-                        cJSON_AddStringToObject(o, "reason", reason))
+        if (o && json_add_u64(o, "time", (uint64_t)time(NULL)) == 0 &&
+                        json_add_u64(o, "id", change->id) == 0 &&
+                        cJSON_AddStringToObject(o, "state", change->state) &&
+                        cJSON_AddStringToObject(o, "cause", change->cause) &&
+                        cJSON_AddStringToObject(o, "reason", change->reason))
                 text = cJSON_PrintUnformatted(o);
         if (text)
                 puts(text);

@@ -42,9 +42,9 @@ static int print_kernels(const struct mpart_plan *plan, struct mpart_error *e)
 {
         static const struct column columns[] = { { "KERNEL", true }, { "NAME", false }, { "CPUS", false },
                 { "MEMORY", false }, { "LOW", true }, { "LOAD", true }, { "RAMDISK", true } };
-        _cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_SIZE(columns));
+        _cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_SIZE(columns), e);
         if (!t)
-                return -ENOMEM;
+                return e->code;
         for (size_t i = 0; i < plan->n_kernels; i++) {
                 const struct mpart_plan_kernel *k = &plan->kernels[i];
                 _cleanup_free_ char *cpus = NULL, *memory = memory_per_node(k);
@@ -77,9 +77,9 @@ static int print_unused(const struct mpart_plan *plan, struct mpart_error *e)
 {
         static const struct column columns[] = { { "UNUSED", false }, { "SIZE", true }, { "NODE", true },
                 { "REASON", false } };
-        _cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_SIZE(columns));
+        _cleanup_(table_freep) struct table *t = table_new(columns, ARRAY_SIZE(columns), e);
         if (!t)
-                return -ENOMEM;
+                return e->code;
         for (size_t i = 0; i < plan->n_unused; i++) {
                 const struct mpart_plan_unused *u = &plan->unused[i];
                 _cleanup_free_ char *range = NULL;

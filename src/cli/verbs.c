@@ -134,6 +134,9 @@ static const struct verb_option exec_options[] = {
 static const struct verb_option monitor_options[] = {
         { OPTION_JSON, NULL, "print each change as a JSON object in a line" },
 };
+static const struct verb_option status_options[] = {
+        { OPTION_JSON, NULL, "print it as JSON" },
+};
 static const struct verb_option list_options[] = {
         { OPTION_JSON, NULL, "print the kernels as JSON" },
 };
@@ -232,6 +235,7 @@ const struct verb verbs[] = {
         { .name = "status",
                         .operands = "[ID]",
                         .max_operands = 2,
+                        OPTIONS(status_options),
                         .help = "tell whether the plan is in effect, or all about one kernel",
                         .run = verb_status },
         { .name = "help",

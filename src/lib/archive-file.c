@@ -1,29 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <sys/stat.h>
 
 #include "archive-file.h"
+#include "archive-library.h"
 #include "macros.h"
 
 #define BLOCK (64 * KiB)
 #define MEMBER_LIMIT (256 * MiB) /* of one file that is read into memory */
-
-static void free_reader(struct archive **a)
-{
-        archive_read_free(*a);
-}
-
-static void free_writer(struct archive **a)
-{
-        archive_write_free(*a);
-}
-
-static void free_entry(struct archive_entry **entry)
-{
-        archive_entry_free(*entry);
-}
 
 void archive_file_clear(struct archive_file *f)
 {
@@ -32,33 +16,7 @@ void archive_file_clear(struct archive_file *f)
         memset(f, 0, sizeof(*f));
 }
 
-/* What a writer has put out so far. */
-struct output {
-        char *data;
-        size_t size, capacity;
-};
-
-static int append(struct output *o, const void *data, size_t n)
-{
-        int r = grow_array(&o->data, &o->capacity, o->size + n, 1);
-        if (r < 0)
-                return r;
-        memcpy(o->data + o->size, data, n);
-        o->size += n;
-        return 0;
-}
-
-static la_ssize_t on_output(struct archive *a, void *userdata, const void *data, size_t n)
-{
-        int r = append(userdata, data, n);
-        if (r < 0) {
-                archive_set_error(a, -r, "out of memory");
-                return -1;
-        }
-        return (la_ssize_t)n;
-}
-
-static int open_writer(struct archive *a, enum mpart_compression compression, struct output *o)
+static int open_writer(struct archive *a, enum mpart_compression compression, struct archive_output *o)
 {
         int r = archive_write_set_format_cpio_newc(a);
         if (r == ARCHIVE_OK && compression == MPART_COMPRESSION_GZIP) {
@@ -70,12 +28,12 @@ static int open_writer(struct archive *a, enum mpart_compression compression, st
         }
         if (r == ARCHIVE_OK)
                 r = archive_write_set_bytes_in_last_block(a, 1);
-        return r == ARCHIVE_OK ? archive_write_open(a, o, NULL, on_output, NULL) : r;
+        return r == ARCHIVE_OK ? archive_output_open(o, a) : r;
 }
 
 static int write_file(struct archive *a, const struct archive_file *f, unsigned number)
 {
-        _cleanup_(free_entry) struct archive_entry *entry = archive_entry_new();
+        _cleanup_entry_ struct archive_entry *entry = archive_entry_new();
         if (!entry)
                 return ARCHIVE_FATAL;
         archive_entry_set_pathname(entry, f->path);
@@ -100,12 +58,15 @@ static int write_file(struct archive *a, const struct archive_file *f, unsigned 
 int archive_write(const struct archive_file *files, size_t n, enum mpart_compression compression, char **ret,
                 size_t *ret_size, struct mpart_error *e)
 {
-        struct output o = { 0 };
-        _cleanup_(free_writer) struct archive *a = archive_write_new();
+        int r = archive_library_load(e);
+        if (r < 0)
+                return r;
+        struct archive_output o = { 0 };
+        _cleanup_writer_ struct archive *a = archive_write_new();
         if (!a)
                 return mpart_error_set(e, -ENOMEM, "out of memory");
 
-        int r = open_writer(a, compression, &o);
+        r = open_writer(a, compression, &o);
         for (size_t i = 0; r == ARCHIVE_OK && i < n; i++)
                 r = write_file(a, &files[i], (unsigned)i + 1);
         if (r == ARCHIVE_OK)
@@ -129,7 +90,7 @@ static int read_error(struct archive *a, const char *name, struct mpart_error *e
                         e, -EBADMSG, "%s cannot be unpacked: %s", name, text ? text : "unknown format");
 }
 
-static int read_data(struct archive *a, const char *name, struct output *o, struct mpart_error *e)
+static int read_data(struct archive *a, const char *name, struct archive_output *o, struct mpart_error *e)
 {
         _cleanup_free_ char *block = malloc(BLOCK);
         int r = block ? 0 : -ENOMEM;
@@ -142,10 +103,10 @@ static int read_data(struct archive *a, const char *name, struct output *o, stru
                 if (o->size + (size_t)n > MEMBER_LIMIT)
                         return mpart_error_set(e, -EFBIG, "%s: a member is larger than %u MiB", name,
                                         (unsigned)(MEMBER_LIMIT / MiB));
-                r = append(o, block, (size_t)n);
+                r = archive_output_append(o, block, (size_t)n);
         }
         if (r == 0)
-                r = append(o, "", 1); /* a string, for who wants one */
+                r = archive_output_append(o, "", 1); /* a string, for who wants one */
         if (r < 0)
                 return mpart_error_set(e, r, "out of memory");
         o->size--;
@@ -177,7 +138,7 @@ static int visit(struct archive *a, struct archive_entry *entry, const char *nam
                 member.data = owned;
                 member.size = owned ? strlen(owned) : 0;
         } else if (archive_entry_filetype(entry) == AE_IFREG && walk->wanted(walk->userdata, &member)) {
-                struct output o = { 0 };
+                struct archive_output o = { 0 };
                 int r = read_data(a, name, &o, e);
                 owned = o.data;
                 member.data = owned;
@@ -191,7 +152,10 @@ static int visit(struct archive *a, struct archive_entry *entry, const char *nam
 int archive_walk(const void *data, size_t size, const char *name, const struct archive_walk *walk,
                 struct mpart_error *e)
 {
-        _cleanup_(free_reader) struct archive *a = archive_read_new();
+        int r = archive_library_load(e);
+        if (r < 0)
+                return r;
+        _cleanup_reader_ struct archive *a = archive_read_new();
         if (!a)
                 return mpart_error_set(e, -ENOMEM, "out of memory");
         archive_read_support_filter_all(a);
@@ -201,7 +165,6 @@ int archive_walk(const void *data, size_t size, const char *name, const struct a
                 return read_error(a, name, e);
 
         struct archive_entry *entry;
-        int r;
         while ((r = archive_read_next_header(a, &entry)) == ARCHIVE_OK || r == ARCHIVE_WARN) {
                 int code = visit(a, entry, name, walk, e);
                 if (code < 0)
@@ -213,7 +176,10 @@ int archive_walk(const void *data, size_t size, const char *name, const struct a
 int archive_uncompress(const void *data, size_t size, const char *name, char **ret, size_t *ret_size,
                 struct mpart_error *e)
 {
-        _cleanup_(free_reader) struct archive *a = archive_read_new();
+        int r = archive_library_load(e);
+        if (r < 0)
+                return r;
+        _cleanup_reader_ struct archive *a = archive_read_new();
         if (!a)
                 return mpart_error_set(e, -ENOMEM, "out of memory");
         archive_read_support_filter_all(a);
@@ -223,8 +189,8 @@ int archive_uncompress(const void *data, size_t size, const char *name, char **r
                         archive_read_next_header(a, &entry) != ARCHIVE_OK)
                 return read_error(a, name, e);
 
-        struct output o = { 0 };
-        int r = read_data(a, name, &o, e);
+        struct archive_output o = { 0 };
+        r = read_data(a, name, &o, e);
         if (r < 0) {
                 free(o.data);
                 return r;

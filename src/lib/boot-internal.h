@@ -46,3 +46,9 @@ int boot_params_fill(const struct mpart_boot_request *request, const struct mpar
  * *ret_used: bytes of `tables` in use. */
 int page_tables_build(uint64_t *top, uint8_t *tables, size_t size, uint64_t address,
                 const struct mpart_layout *layout, size_t *ret_used, struct mpart_error *e);
+/* The entry of the 2 MiB page at `address`, 0 where there is none. The CPU marks in it what was done there.
+ * The tables have been another kernel's: whatever they hold, nothing outside them is read. */
+#define PAGE_ACCESSED 0x20U
+#define PAGE_DIRTY 0x40U
+uint64_t page_tables_entry(const uint64_t *top, const uint8_t *tables, size_t size, uint64_t tables_address,
+                uint64_t address);

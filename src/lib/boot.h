@@ -77,6 +77,35 @@ static inline void mpart_boot_freep(struct mpart_boot **boot)
         mpart_boot_free(*boot);
 }
 
+/* The boot area of a kernel by its plan. The secondary leaves it alone: its e820 table calls it reserved. */
+struct mpart_range mpart_boot_area(const struct mpart_plan_kernel *k);
+
+/* What a boot area tells of the boot that made it. */
+struct mpart_boot_trace {
+        char *cmdline;
+        uint32_t *apic_ids; /* of the planned CPUs: the boot CPU's first, then ascending by CPU number */
+        size_t n_cpus;
+        uint64_t reset_address;
+};
+/* `area`: the bytes of mpart_boot_area(k). They have been another kernel's to write, so all is checked.
+ * -EBADMSG with what is no boot's. The caller frees with mpart_boot_trace_free. */
+int mpart_boot_trace_read(const struct mpart_plan_kernel *k, const void *area, struct mpart_boot_trace *ret,
+                struct mpart_error *e);
+void mpart_boot_trace_free(struct mpart_boot_trace *t);
+
+/* How far a boot has come whose start code was reached, as far as the memory it began with tells. */
+enum mpart_boot_progress {
+        MPART_PROGRESS_START_CODE, /* nothing of the image has run */
+        MPART_PROGRESS_ENTERED,    /* the image has run, but written nothing */
+        MPART_PROGRESS_WRITING,    /* it has written to its memory: it unpacks, or the kernel has begun */
+        MPART_PROGRESS_KERNEL,     /* the kernel has laid out the code by which it wakes its other CPUs */
+        _MPART_PROGRESS_MAX,
+};
+/* `window`: the bytes of the low window, of which the half behind MPART_LOW_START_SIZE was clear at the
+ * start; `area`: those of the boot area. */
+enum mpart_boot_progress mpart_boot_progress(
+                const struct mpart_boot *boot, const void *window, size_t window_size, const void *area);
+
 /* ACPI tables alone, for iasl: the tables of `request` as they would lie at `address`. Fills `out` (at most
  * out_size bytes) and the offsets of each table in order RSDP, XSDT, FADT, DSDT, MADT, [SRAT, SLIT]. */
 struct mpart_acpi_tables {

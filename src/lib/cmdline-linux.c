@@ -47,9 +47,7 @@ static int render_primary(const struct mpart_plan *plan, const struct mpart_mach
                 *ret = TAKE_PTR(terms);
                 return 0;
         }
-        r = mpart_marker_make(terms, marker);
-        if (r < 0)
-                return r;
+        mpart_marker_make(terms, strlen(terms), marker);
         char *line;
         if (asprintf(&line, MARKER_PREFIX "%s %s%s", marker, terms, relaxed ? " iomem=relaxed" : "") < 0)
                 return -ENOMEM;

@@ -3,12 +3,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/types.h>
-
-#include <sha2.h>
 
 #include "cmdline-words.h"
 #include "macros.h"
+#include "sha256.h"
 
 bool word_next(const char **p, struct word *ret)
 {
@@ -85,39 +83,31 @@ void format_memory_size(uint64_t size, char ret[static MEMORY_SIZE_MAX])
         snprintf(ret, MEMORY_SIZE_MAX, "%" PRIu64, size);
 }
 
-static void finish_digits(SHA2_CTX *context, char ret[static MARKER_DIGITS + 1])
+void mpart_marker_make(const char *terms, size_t length, char ret[static MARKER_DIGITS + 1])
 {
-        uint8_t hash[SHA256_DIGEST_LENGTH];
-        SHA256Final(hash, context);
-        for (size_t i = 0; i < MARKER_DIGITS / 2; i++)
-                snprintf(ret + 2 * i, 3, "%02x", hash[i]);
-}
-
-int mpart_marker_make(const char *terms, char ret[static MARKER_DIGITS + 1])
-{
-        SHA2_CTX context;
-        SHA256Init(&context);
-        SHA256Update(&context, (const uint8_t *)terms, strlen(terms));
-        finish_digits(&context, ret);
-        return 0;
+        char digits[SHA256_DIGITS + 1];
+        sha256_digits(&(struct iovec){ (void *)terms, length }, 1, digits);
+        memcpy(ret, digits, MARKER_DIGITS);
+        ret[MARKER_DIGITS] = 0;
 }
 
 size_t marker_count_terms(const struct word *marker, const char *p)
 {
-        size_t prefix = strlen(MARKER_PREFIX), agreed = 0;
+        size_t prefix = strlen(MARKER_PREFIX), agreed = 0, length = 0;
         if (!word_starts(marker, MARKER_PREFIX) || marker->size != prefix + MARKER_DIGITS)
                 return 0;
 
-        SHA2_CTX context;
-        SHA256Init(&context);
+        char terms[MPART_COMMAND_LINE_MAX]; /* no marker is made of more */
         struct word term;
         for (size_t n = 1; word_next(&p, &term) && word_starts(&term, MEMMAP_PREFIX); n++) {
+                if (length + 1 + term.size > sizeof(terms))
+                        break;
                 if (n > 1)
-                        SHA256Update(&context, (const uint8_t *)" ", 1);
-                SHA256Update(&context, (const uint8_t *)term.text, term.size);
-                SHA2_CTX copy = context;
+                        terms[length++] = ' ';
+                memcpy(terms + length, term.text, term.size);
+                length += term.size;
                 char digits[MARKER_DIGITS + 1];
-                finish_digits(&copy, digits);
+                mpart_marker_make(terms, length, digits);
                 if (memcmp(digits, marker->text + prefix, MARKER_DIGITS) == 0)
                         agreed = n;
         }

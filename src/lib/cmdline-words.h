@@ -33,7 +33,7 @@ int parse_memory_size(const char **p, uint64_t *ret);
 void format_memory_size(uint64_t size, char ret[static MEMORY_SIZE_MAX]);
 
 /* The marker of a text of memmap= words joined by one space. */
-int mpart_marker_make(const char *terms, char ret[static MARKER_DIGITS + 1]);
+void mpart_marker_make(const char *terms, size_t length, char ret[static MARKER_DIGITS + 1]);
 /* How many of the words at `p`, which follow the word `marker`, the marker was made of; 0: of none. Another
  * user's terms may stand directly behind ours, so each length of the run of memmap= words is tried. */
 size_t marker_count_terms(const struct word *marker, const char *p);

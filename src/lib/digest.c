@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <inttypes.h>
-#include <sha2.h>
 
 #include "reader.h"
+#include "sha256.h"
 
 static char *describe(const struct mpart_ranges *ram, const struct mpart_machine *m)
 {
@@ -31,11 +31,7 @@ int machine_digest(const struct mpart_ranges *ram, const struct mpart_machine *m
         _cleanup_free_ char *text = describe(ram, m);
         if (!text)
                 return -ENOMEM;
-        SHA2_CTX context;
-        SHA256Init(&context);
-        SHA256Update(&context, (const uint8_t *)text, strlen(text));
-        if (srat)
-                SHA256Update(&context, srat, srat_size);
-        SHA256End(&context, ret);
+        const struct iovec parts[] = { { text, strlen(text) }, { (void *)srat, srat ? srat_size : 0 } };
+        sha256_digits(parts, ARRAY_SIZE(parts), ret);
         return 0;
 }

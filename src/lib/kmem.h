@@ -60,7 +60,7 @@ struct mpart_kmem {
 
         /* What mpart_kstate_read looks up once: virtual addresses, 0 where there are none. */
         bool looked_up;
-        uint64_t system_state, panic_cpu, jiffies;
+        uint64_t system_state, panic_cpu, jiffies, cpus_online;
 };
 
 /* Finds the note and checks that the kernel's page tables agree with it. -ENODATA: no kernel has come up in
@@ -134,11 +134,12 @@ enum mpart_system_state {
 const char *mpart_system_state_to_string(int state); /* NULL: no such state */
 
 struct mpart_kstate {
-        bool found;       /* false: this kernel (before 6.0) does not tell; its log is all there is */
-        int system_state; /* enum mpart_system_state, or whatever the memory says */
-        int panic_cpu;    /* -1 (PANIC_CPU_INVALID): no panic; else the kernel's number of the CPU that
-                             panicked */
-        uint64_t jiffies; /* jiffies_64: only its movement means something */
+        bool found;           /* false: this kernel (before 6.0) does not tell; its log is all there is */
+        int system_state;     /* enum mpart_system_state, or whatever the memory says */
+        int panic_cpu;        /* -1 (PANIC_CPU_INVALID): no panic; else the kernel's number of the CPU that
+                                 panicked */
+        uint64_t jiffies;     /* jiffies_64: only its movement means something */
+        unsigned cpus_online; /* 0: not known */
 };
-/* The first call looks the symbols up (milliseconds), later ones read 16 bytes. */
+/* The first call looks the symbols up (milliseconds), later ones read 20 bytes. */
 int mpart_kstate_read(struct mpart_kmem *k, struct mpart_kstate *ret, struct mpart_error *e);

@@ -4,8 +4,25 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "library.h"
 #include "macros.h"
 #include "modules.h"
+
+/* clang-format off */
+#define FUNCTIONS(X) \
+        X(kmod_list_next) \
+        X(kmod_module_get_dependencies) \
+        X(kmod_module_get_module) \
+        X(kmod_module_get_name) \
+        X(kmod_module_get_path) \
+        X(kmod_module_get_softdeps) \
+        X(kmod_module_new_from_lookup) \
+        X(kmod_module_unref) \
+        X(kmod_module_unref_list) \
+        X(kmod_new) \
+        X(kmod_unref)
+/* clang-format on */
+LIBRARY(library, "libkmod.so.2", "libkmod2", "finding the modules of a ramdisk", FUNCTIONS);
 
 #define DEPTH_MAX 32 /* soft dependencies may form a ring */
 
@@ -136,8 +153,11 @@ int module_list_resolve(const char *root, const char *release, const char *const
                 directory = NULL;
                 return mpart_error_set(e, -ENOMEM, "out of memory");
         }
+        int r = library_load(&library, e);
+        if (r < 0)
+                return r;
         _cleanup_(unref_kmod) struct kmod_ctx *kmod = NULL;
-        int r = open_kmod(directory, release, &kmod, e);
+        r = open_kmod(directory, release, &kmod, e);
         if (r < 0)
                 return r;
         struct resolution s = { .kmod = kmod, .release = release };

@@ -59,34 +59,59 @@ static int claim_cpu(struct mpart_machine *m, struct mpart_node *node, unsigned 
         return mpart_cpuset_add(&node->cpus, id);
 }
 
-static int add_block(struct memory_blocks *b, size_t *capacity, uint64_t number, unsigned node)
+/* What is linked in the directories of nodes. */
+struct links {
+        struct memory_blocks blocks;
+        size_t capacity;
+        uint64_t limit; /* of a block's number */
+        /* of the node at hand: */
+        unsigned node;
+        struct mpart_cpuset cpus;
+};
+
+static void links_free(struct links *l)
 {
-        int r = grow_array(&b->items, capacity, b->n + 1, sizeof(*b->items));
+        memory_blocks_free(&l->blocks);
+        mpart_cpuset_free(&l->cpus);
+}
+
+static int add_block(struct links *l, uint64_t number)
+{
+        struct memory_blocks *b = &l->blocks;
+        int r = grow_array(&b->items, &l->capacity, b->n + 1, sizeof(*b->items));
         if (r < 0)
                 return r;
-        b->items[b->n++] = (struct memory_block){ .number = number, .node = node };
+        b->items[b->n++] = (struct memory_block){ .number = number, .node = l->node };
         return 0;
 }
 
-static int read_links(int root, struct mpart_machine *m, struct mpart_node *node, struct memory_blocks *b,
-                size_t *capacity)
+static int add_link(void *userdata, const char *name)
 {
-        char path[96], **names = NULL;
-        size_t n = 0;
+        struct links *l = userdata;
+        uint64_t number;
+        if (name_number(name, "memory", l->limit, &number))
+                return add_block(l, number);
+        if (name_number(name, "cpu", MPART_CPU_LIMIT, &number))
+                return mpart_cpuset_add(&l->cpus, (unsigned)number);
+        return 0;
+}
+
+/* A node of a large machine links thousands of memory blocks. */
+static int read_links(int root, struct mpart_machine *m, struct mpart_node *node, struct links *l)
+{
+        char path[96];
         snprintf(path, sizeof(path), DIRECTORY "/node%u", node->id);
-        int r = list_directory_at(root, path, &names, &n);
+        l->node = node->id;
+        mpart_cpuset_free(&l->cpus);
+        int r = visit_directory_at(root, path, add_link, l);
         if (r < 0)
                 return r == -ENOMEM ? r : 0;
-        uint64_t limit = b->size ? UINT64_MAX / b->size : 0;
-        for (size_t i = 0; i < n && r == 0; i++) {
-                uint64_t number;
-                if (name_number(names[i], "cpu", MPART_CPU_LIMIT, &number))
-                        r = claim_cpu(m, node, (unsigned)number);
-                else if (name_number(names[i], "memory", limit, &number))
-                        r = add_block(b, capacity, number, node->id);
+        MPART_CPUSET_FOREACH (id, &l->cpus) {
+                r = claim_cpu(m, node, (unsigned)id);
+                if (r < 0)
+                        return r;
         }
-        free_names(names, n);
-        return r;
+        return 0;
 }
 
 /* CPUs without a link in their node's directory: the other link, then the node's list. */
@@ -211,8 +236,9 @@ static int compare_blocks(const void *a, const void *b)
 
 int node_dirs_read(int root, struct mpart_machine *m, struct memory_blocks *ret)
 {
-        _cleanup_(memory_blocks_free) struct memory_blocks b = { .size = read_block_size(root) };
-        size_t capacity = 0;
+        uint64_t size = read_block_size(root);
+        _cleanup_(links_free) struct links l = { .blocks.size = size,
+                .limit = size ? UINT64_MAX / size : 0 };
 
         int r = list_nodes(root, m);
         if (r < 0)
@@ -220,19 +246,18 @@ int node_dirs_read(int root, struct mpart_machine *m, struct memory_blocks *ret)
         if (m->n_nodes == 0 && m->n_cpus > 0)
                 return invent_node(m);
         for (size_t i = 0; i < m->n_nodes; i++) {
-                r = read_links(root, m, &m->nodes[i], &b, &capacity);
+                r = read_links(root, m, &m->nodes[i], &l);
                 if (r < 0)
                         return r;
         }
-        if (b.n)
-                qsort(b.items, b.n, sizeof(*b.items), compare_blocks);
+        if (l.blocks.n)
+                qsort(l.blocks.items, l.blocks.n, sizeof(*l.blocks.items), compare_blocks);
         if (count_unclaimed(m) > 0) {
                 r = claim_rest(root, m);
                 if (r < 0)
                         return r;
         }
-        *ret = b;
-        b = (struct memory_blocks){ 0 };
+        *ret = TAKE_STRUCT(l.blocks);
         return 0;
 }
 

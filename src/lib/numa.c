@@ -4,7 +4,20 @@
 #include <errno.h>
 #include <numa.h>
 
+#include "library.h"
 #include "reader.h"
+
+/* clang-format off */
+#define FUNCTIONS(X) \
+        X(numa_allocate_cpumask) \
+        X(numa_available) \
+        X(numa_bitmask_free) \
+        X(numa_bitmask_isbitset) \
+        X(numa_distance) \
+        X(numa_max_node) \
+        X(numa_node_to_cpus)
+/* clang-format on */
+LIBRARY(library, "libnuma.so.1", "libnuma1", "a second opinion on the nodes", FUNCTIONS);
 
 static int compare_cpus(struct mpart_machine *m, const struct mpart_node *node)
 {
@@ -51,12 +64,16 @@ static int compare_distances(struct mpart_machine *m, const struct mpart_node *f
 
 int numa_compare(struct mpart_machine *m)
 {
+        struct mpart_error e = MPART_ERROR_INIT;
+        if (library_load(&library, &e) < 0)
+                return machine_note(m, "%s", e.text);
         if (numa_available() < 0)
                 return m->n_nodes > 1 ? machine_note(m, "libnuma finds no NUMA support in the kernel") : 0;
-        for (size_t i = 0; i < m->n_nodes; i++) {
+        struct bitmask *const *listed = library_variable(&library, "numa_nodes_ptr");
+        for (size_t i = 0; i < m->n_nodes && listed; i++) {
                 const struct mpart_node *node = &m->nodes[i];
                 int r = 0;
-                if ((int)node->id > numa_max_node() || !numa_bitmask_isbitset(numa_nodes_ptr, node->id))
+                if ((int)node->id > numa_max_node() || !numa_bitmask_isbitset(*listed, node->id))
                         r = machine_note(m, "libnuma does not list node %u", node->id);
                 else {
                         r = compare_cpus(m, node);

@@ -85,3 +85,22 @@ int page_tables_build(uint64_t *top, uint8_t *tables, size_t size, uint64_t addr
         *ret_used = t.used;
         return 0;
 }
+
+static uint64_t read_entry(
+                const uint8_t *tables, size_t size, uint64_t tables_address, uint64_t parent, uint64_t index)
+{
+        uint64_t entry, offset = (parent & ADDRESS_MASK) - tables_address;
+        if (!(parent & PRESENT_WRITABLE) || size < BOOT_PAGE_SIZE || offset > size - BOOT_PAGE_SIZE)
+                return 0;
+        memcpy(&entry, tables + offset + (index & (ENTRIES - 1)) * sizeof(entry), sizeof(entry));
+        return entry;
+}
+
+uint64_t page_tables_entry(const uint64_t *top, const uint8_t *tables, size_t size, uint64_t tables_address,
+                uint64_t address)
+{
+        uint64_t entry = top[address >> 39 & (ENTRIES - 1)];
+        entry = read_entry(tables, size, tables_address, entry, address >> 30);
+        entry = read_entry(tables, size, tables_address, entry, address >> 21);
+        return entry & LARGE_PAGE ? entry : 0;
+}

@@ -9,7 +9,20 @@
 #include <unistd.h>
 
 #include "fs.h"
+#include "library.h"
 #include "reader.h"
+
+/* clang-format off */
+#define FUNCTIONS(X) \
+        X(pci_alloc) \
+        X(pci_cleanup) \
+        X(pci_free_dev) \
+        X(pci_get_dev) \
+        X(pci_init) \
+        X(pci_read_block) \
+        X(pci_set_param)
+/* clang-format on */
+LIBRARY(library, "libpci.so.3", "libpci3", "reading PCI configuration space", FUNCTIONS);
 
 #define DIRECTORY "sys/bus/pci/devices"
 #define CLASS_BRIDGE 0x06
@@ -60,8 +73,11 @@ static bool config_init(struct pci_access *access, char *path)
         return ok;
 }
 
-static int config_open(struct config_reader *c, const char *root_path)
+static int config_open(struct config_reader *c, const char *root_path, struct mpart_machine *m)
 {
+        struct mpart_error e = MPART_ERROR_INIT;
+        if (library_load(&library, &e) < 0)
+                return machine_note(m, "PCI bridges are known by their class alone: %s", e.text);
         _cleanup_free_ char *path = NULL;
         if (asprintf(&path, "%s/sys/bus/pci", root_path) < 0) {
                 path = NULL;
@@ -279,7 +295,7 @@ static int read_sysfs(int root, const char *root_path, struct mpart_machine *m, 
         _cleanup_(config_close) struct config_reader config = { 0 };
         _cleanup_close_ int devices = openat(root, DIRECTORY, O_PATH | O_DIRECTORY | O_CLOEXEC);
         size_t capacity = 0;
-        int r = config_open(&config, root_path);
+        int r = config_open(&config, root_path, m);
         for (size_t i = 0; i < n && r == 0; i++) {
                 struct mpart_pci_function *f;
                 r = add_function(m, &capacity, &f);

@@ -180,7 +180,7 @@ static int tell_account(FILE *f, const struct mpart_plan *plan, const struct mpa
         if (r < 0)
                 return r;
         fprintf(f, "\nwhere the memory went, of %s installed\n", exact(a.installed).text);
-        tell_line(f, a.secondaries, "secondaries, their low window included");
+        tell_line(f, a.secondaries, "secondaries, their low windows included");
         for (size_t i = 0; r == 0 && i < plan->n_nodes; i++)
                 r = tell_primary_on(f, plan, &plan->nodes[i]);
         for (size_t i = 0; i < plan->n_unused; i++)

@@ -356,14 +356,9 @@ static int read_document(const cJSON *root, struct mpart_plan *plan, struct mpar
         return r < 0 ? r : read_unused(unused, plan, e);
 }
 
-static void delete_tree(cJSON **o)
-{
-        cJSON_Delete(*o);
-}
-
 int mpart_plan_from_json(const char *text, struct mpart_plan **ret, struct mpart_error *e)
 {
-        _cleanup_(delete_tree) cJSON *root = NULL;
+        _cleanup_json_ cJSON *root = NULL;
         _cleanup_(mpart_plan_freep) struct mpart_plan *plan = calloc(1, sizeof(*plan));
         if (!plan)
                 return NO_MEMORY(e);

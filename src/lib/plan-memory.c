@@ -28,9 +28,20 @@ static int refuse_window(const struct planner *p, const struct mpart_ranges *ram
                         asked, best);
 }
 
-/* The window asked for, else the highest that lies whole in RAM of the nodes. Page 0 holds the BIOS data
- * area, and the first aligned place behind it is 64 KiB. */
-static int find_low_window(struct planner *p, struct mpart_error *e)
+/* How many windows the secondaries get: each its own as far as the primary keeps MPART_PRIMARY_LOW_RAM. */
+static size_t count_windows(const struct planner *p, const struct mpart_ranges *ram)
+{
+        size_t wanted = MIN(p->plan->n_kernels - 1, (size_t)LOW_WINDOWS_MAX);
+        uint64_t have = 0;
+        for (uint64_t page = LOW_ALIGNMENT; page < LOW_LIMIT; page += 4 * KiB)
+                have += mpart_ranges_contains(ram, page, 4 * KiB) ? 4 * KiB : 0;
+        uint64_t spare = have > MPART_PRIMARY_LOW_RAM ? have - MPART_PRIMARY_LOW_RAM : 0;
+        return MAX((size_t)1, MIN(wanted, (size_t)(spare / MPART_LOW_WINDOW_SIZE)));
+}
+
+/* The window asked for, for all; else the highest that lie whole in RAM of the nodes. Page 0 holds the BIOS
+ * data area, and the first aligned place behind it is 64 KiB. */
+static int find_low_windows(struct planner *p, struct mpart_error *e)
 {
         const struct mpart_machine *m = p->machine;
         uint64_t asked = p->plan->policy.low_window;
@@ -39,13 +50,16 @@ static int find_low_window(struct planner *p, struct mpart_error *e)
         for (size_t i = 0; i < m->n_nodes; i++)
                 if (mpart_ranges_add_all(&ram, &m->nodes[i].memory) < 0)
                         return mpart_error_set(e, -ENOMEM, "out of memory");
-        for (uint64_t start = LOW_LIMIT - MPART_LOW_WINDOW_SIZE; start > 0; start -= LOW_ALIGNMENT)
-                if ((asked == 0 || start == asked) &&
-                                mpart_ranges_contains(&ram, start, MPART_LOW_WINDOW_SIZE)) {
-                        p->low_window = (struct mpart_range){ start, MPART_LOW_WINDOW_SIZE };
-                        return 0;
-                }
-        return refuse_window(p, &ram, e);
+        size_t wanted = asked ? 1 : count_windows(p, &ram);
+        uint64_t start = LOW_LIMIT - MPART_LOW_WINDOW_SIZE, step;
+        for (; start > 0 && start < LOW_LIMIT && p->n_low_windows < wanted; start -= step) {
+                bool fits = (asked == 0 || start == asked) &&
+                            mpart_ranges_contains(&ram, start, MPART_LOW_WINDOW_SIZE);
+                if (fits)
+                        p->low_windows[p->n_low_windows++] = start;
+                step = fits ? MPART_LOW_WINDOW_SIZE : LOW_ALIGNMENT;
+        }
+        return p->n_low_windows > 0 ? 0 : refuse_window(p, &ram, e);
 }
 
 /* Moves the lowest `size` bytes of `from` to `to` (NULL: nowhere). */
@@ -80,7 +94,7 @@ static int cut_node(struct planner *p, size_t node)
         return r;
 }
 
-/* The primary has what the others and the low window leave of the nodes' memory. */
+/* The primary has what the others and the low windows leave of the nodes' memory. */
 static int give_rest_to_primary(struct planner *p)
 {
         struct mpart_ranges *own = &p->kernels[0].own;
@@ -90,7 +104,9 @@ static int give_rest_to_primary(struct planner *p)
                 r = mpart_ranges_add_all(own, &p->machine->nodes[i].memory);
         for (size_t i = 1; r == 0 && i < p->plan->n_kernels; i++)
                 r = mpart_ranges_remove_all(own, &p->kernels[i].own);
-        return r < 0 ? r : mpart_ranges_remove(own, p->low_window.start, p->low_window.size);
+        for (size_t i = 0; r == 0 && i < p->n_low_windows; i++)
+                r = mpart_ranges_remove(own, p->low_windows[i], MPART_LOW_WINDOW_SIZE);
+        return r;
 }
 
 static int compare_memory(const void *a, const void *b)
@@ -138,7 +154,8 @@ static int lay_out(const struct planner *p, size_t kernel, struct mpart_error *e
                                 "kernel %zu (%s) does not fit, aligned to %" PRIu64
                                 " MiB and above the primary's first %" PRIu64 " MiB",
                                 kernel, k->name, policy->alignment / MiB, MPART_PRIMARY_LOW / MiB);
-        k->low_memory = p->low_window;
+        k->low_memory = (struct mpart_range){ p->low_windows[(kernel - 1) % p->n_low_windows],
+                MPART_LOW_WINDOW_SIZE };
         k->shared = layout.shared;
         k->load = layout.load;
         k->ramdisk = layout.ramdisk;
@@ -235,7 +252,7 @@ int planner_divide_memory(struct planner *p, struct mpart_error *e)
 {
         size_t n = p->plan->n_kernels;
         if (n > 1) {
-                int r = find_low_window(p, e);
+                int r = find_low_windows(p, e);
                 if (r < 0)
                         return r;
         }

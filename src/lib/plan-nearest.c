@@ -13,24 +13,24 @@ static bool fits(const struct mpart_machine *m, const struct mpart_policy *polic
         return planner_make(m, policy, &plan, &ignored) == 0;
 }
 
-/* The largest multiple of `unit` in [least, most) for which the policy fits, `field` a member of it; 0:
- * none. Less never fits worse, or else the answer is merely one that fits. */
-static uint64_t largest_that_fits(const struct mpart_machine *m, struct mpart_policy *policy,
-                uint64_t *field, uint64_t least, uint64_t most, uint64_t unit)
+/* The largest size in whole MiB below the one asked for with which the policy fits, `field` a member of it;
+ * 0: none, or none was asked for. Less never fits worse, or else the answer is merely one that fits. */
+static uint64_t largest_that_fits(
+                const struct mpart_machine *m, struct mpart_policy *policy, uint64_t *field)
 {
-        uint64_t asked = *field, low = least, high = most / unit * unit, found = 0;
-        if (high == most && high >= unit)
-                high -= unit;
-        *field = least;
-        if (least <= high && fits(m, policy))
-                found = least;
+        uint64_t asked = *field, low = MiB, high = asked ? ALIGN_DOWN(asked - 1, MiB) : 0, found = 0;
+        if (high < low)
+                return 0;
+        *field = low;
+        if (fits(m, policy))
+                found = low;
         while (found && low < high) {
-                uint64_t middle = low + ALIGN_UP((high - low) / unit, 2) / 2 * unit;
+                uint64_t middle = low + ALIGN_UP((high - low) / MiB, 2) / 2 * MiB;
                 *field = middle;
                 if (fits(m, policy))
                         found = low = middle;
                 else
-                        high = middle - unit;
+                        high = middle - MiB;
         }
         *field = asked;
         return found;
@@ -39,9 +39,7 @@ static uint64_t largest_that_fits(const struct mpart_machine *m, struct mpart_po
 static bool nearest_memory(
                 const struct mpart_machine *m, struct mpart_policy *policy, char *text, size_t size)
 {
-        uint64_t best = policy->primary_memory ? largest_that_fits(m, policy, &policy->primary_memory, MiB,
-                                                                 policy->primary_memory, MiB)
-                                               : 0;
+        uint64_t best = largest_that_fits(m, policy, &policy->primary_memory);
         if (best)
                 snprintf(text, size, "--primary-memory %" PRIu64 "M", best / MiB);
         return best != 0;
@@ -63,16 +61,12 @@ static bool nearest_alignment(
 
 static bool nearest_room(const struct mpart_machine *m, struct mpart_policy *policy, char *text, size_t size)
 {
-        uint64_t best = policy->ramdisk_size ? largest_that_fits(m, policy, &policy->ramdisk_size, MiB,
-                                                               policy->ramdisk_size, MiB)
-                                             : 0;
+        uint64_t best = largest_that_fits(m, policy, &policy->ramdisk_size);
         if (best) {
                 snprintf(text, size, "a ramdisk of %" PRIu64 " MiB", best / MiB);
                 return true;
         }
-        best = policy->image_size ? largest_that_fits(m, policy, &policy->image_size, MiB,
-                                                    policy->image_size, MiB)
-                                  : 0;
+        best = largest_that_fits(m, policy, &policy->image_size);
         if (best)
                 snprintf(text, size, "--image-size %" PRIu64 "M", best / MiB);
         return best != 0;

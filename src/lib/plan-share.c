@@ -95,7 +95,7 @@ uint64_t planner_primary_bytes(const struct planner *p)
                 total += mpart_ranges_total(&p->machine->nodes[i].memory);
         for (size_t i = 0; i < n * p->plan->n_kernels; i++)
                 given += p->units[i] * p->plan->policy.alignment;
-        return total - given - p->low_window.size;
+        return total - given - p->n_low_windows * MPART_LOW_WINDOW_SIZE;
 }
 
 uint64_t planner_least_units(const struct planner *p)

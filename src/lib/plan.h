@@ -11,6 +11,7 @@
 #define MPART_PRIMARY_LOW (UINT64_C(128) << 20)     /* RAM below this address stays with the primary */
 #define MPART_LOW_START_SIZE (UINT64_C(64) << 10)   /* first half of a low window: our start code */
 #define MPART_LOW_WINDOW_SIZE (UINT64_C(128) << 10) /* the whole: second half is RAM of the secondary */
+#define MPART_PRIMARY_LOW_RAM (UINT64_C(128) << 10) /* below 640 KiB, left to the primary beside windows */
 #define MPART_COMMAND_LINE_MAX 2047                 /* characters, COMMAND_LINE_SIZE of x86 less the NUL */
 #define MPART_KASLR_RUNS_MAX 4                      /* memmap= regions the decompressor's KASLR tracks */
 
@@ -59,7 +60,8 @@ struct mpart_policy {
 
         unsigned count;            /* of MPART_POLICY_COUNT, at least 1 */
         unsigned nodes_per_kernel; /* of MPART_POLICY_NODES, at least 1 */
-        uint64_t low_window;       /* start of the low window, a multiple of 64 KiB; 0: the highest place */
+        uint64_t low_window;       /* start of the low window, a multiple of 64 KiB; of all kernels; 0: the highest
+                                      places, a window for each kernel as far as they go */
         enum mpart_dialect dialect;
         struct mpart_cpuset primary_cpus;    /* what the primary has whatever else is said; CPU 0 always */
         uint64_t primary_memory;             /* bytes the primary must have at least */
@@ -80,7 +82,7 @@ struct mpart_plan_kernel {
                         *memory; /* ascending; all it owns, shared region included, low memory not */
         size_t n_memory;
         struct mpart_range
-                        low_memory; /* its low window; size 0 for the primary. Several may have the same */
+                        low_memory; /* its low window; size 0 for the primary. Several may have the same, and take turns */
         struct mpart_range
                         shared; /* part of its memory, at the end of its largest range; 0 for the primary */
         uint64_t load;          /* image, a multiple of 2 MiB; 0 for the primary */

@@ -8,6 +8,8 @@
 
 #define NO_NODE SIZE_MAX
 
+#define LOW_WINDOWS_MAX 4U /* so many kernels come up at the same time at most */
+
 /* One kernel in the making, beside plan->kernels[i] of the same index. */
 struct planner_kernel {
         struct mpart_cpuset homes; /* indices in machine->nodes of the nodes its memory comes from */
@@ -21,7 +23,8 @@ struct planner {
         struct planner_kernel *kernels;
         size_t kernel_capacity, plan_capacity;
         uint64_t *units; /* [kernel * n_nodes + node]: what a secondary gets of a node, in alignments */
-        struct mpart_range low_window; /* size 0 while there are no secondaries */
+        uint64_t low_windows[LOW_WINDOWS_MAX]; /* where they start; secondaries take turns through them */
+        size_t n_low_windows;                  /* 0 while there are no secondaries */
 };
 
 /* Adds a sentence to plan->notes, or to what is told of a kernel. 0 or -ENOMEM. */

@@ -365,14 +365,9 @@ static int read_document(const cJSON *root, struct mpart_request *q, struct mpar
         return r < 0 ? r : read_kernels(kernels, q, e);
 }
 
-static void delete_tree(cJSON **o)
-{
-        cJSON_Delete(*o);
-}
-
 int mpart_request_from_json(const char *text, struct mpart_request **ret, struct mpart_error *e)
 {
-        _cleanup_(delete_tree) cJSON *root = NULL;
+        _cleanup_json_ cJSON *root = NULL;
         _cleanup_(mpart_request_freep) struct mpart_request *q = calloc(1, sizeof(*q));
         if (!q)
                 return NO_MEMORY(e);

@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The only file that knows libarchive. */
-#include <archive.h>
-#include <archive_entry.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive-library.h"
 #include "fs.h"
 #include "macros.h"
 #include "tarball.h"
@@ -20,80 +17,7 @@
 #define DEPTH_LIMIT 64
 #define READ_SIZE (64 * KiB)
 
-#define LIBRARY "libarchive.so.13"
-/* clang-format off */
-#define FUNCTIONS(X) \
-        X(archive_entry_clear) \
-        X(archive_entry_filetype) \
-        X(archive_entry_free) \
-        X(archive_entry_hardlink) \
-        X(archive_entry_new) \
-        X(archive_entry_pathname) \
-        X(archive_entry_set_filetype) \
-        X(archive_entry_set_mtime) \
-        X(archive_entry_set_pathname) \
-        X(archive_entry_set_perm) \
-        X(archive_entry_set_size) \
-        X(archive_entry_set_symlink) \
-        X(archive_entry_symlink) \
-        X(archive_error_string) \
-        X(archive_read_data) \
-        X(archive_read_free) \
-        X(archive_read_new) \
-        X(archive_read_next_header) \
-        X(archive_read_open_filename) \
-        X(archive_read_support_filter_all) \
-        X(archive_read_support_format_tar) \
-        X(archive_write_add_filter_zstd) \
-        X(archive_write_close) \
-        X(archive_write_data) \
-        X(archive_write_free) \
-        X(archive_write_header) \
-        X(archive_write_new) \
-        X(archive_write_open) \
-        X(archive_write_set_bytes_in_last_block) \
-        X(archive_write_set_format_pax_restricted)
-/* clang-format on */
-
-/* Loaded where it is needed: it brings a dozen libraries with it, which would double the time in which every
- * other verb starts. */
-struct library {
-        void *handle;
-        struct archive *writer, *reader;
-        struct archive_entry *entry;
-#define X(name) __typeof__(name) *name;
-        FUNCTIONS(X)
-#undef X
-};
-
-static void library_close(struct library *l)
-{
-        if (l->writer)
-                l->archive_write_free(l->writer);
-        if (l->reader)
-                l->archive_read_free(l->reader);
-        if (l->entry)
-                l->archive_entry_free(l->entry);
-        if (l->handle)
-                dlclose(l->handle);
-}
-
-static int library_open(struct library *l, struct mpart_error *e)
-{
-        l->handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-        if (!l->handle)
-                return mpart_error_set(e, -EOPNOTSUPP,
-                                "captures need " LIBRARY " (Debian: libarchive13): %s", dlerror());
-#define X(name)                                                                                             \
-        *(void **)&l->name = dlsym(l->handle, #name);                                                       \
-        if (!l->name)                                                                                       \
-                return mpart_error_set(e, -EOPNOTSUPP, LIBRARY " has no function " #name);
-        FUNCTIONS(X)
-#undef X
-        return 0;
-}
-
-static int write_item(const struct library *l, const struct tarball_item *item)
+static int write_item(struct archive *a, struct archive_entry *entry, const struct tarball_item *item)
 {
         static const struct {
                 mode_t type, mode;
@@ -102,68 +26,45 @@ static int write_item(const struct library *l, const struct tarball_item *item)
                 [TARBALL_DIRECTORY] = { AE_IFDIR, 0755 },
                 [TARBALL_LINK] = { AE_IFLNK, 0777 },
         };
-        struct archive_entry *entry = l->archive_entry_clear(l->entry);
-        l->archive_entry_set_pathname(entry, item->path);
-        l->archive_entry_set_filetype(entry, kinds[item->kind].type);
-        l->archive_entry_set_perm(entry, kinds[item->kind].mode);
-        l->archive_entry_set_mtime(entry, 0, 0);
-        l->archive_entry_set_size(entry, item->kind == TARBALL_FILE ? (int64_t)item->size : 0);
+        archive_entry_clear(entry);
+        archive_entry_set_pathname(entry, item->path);
+        archive_entry_set_filetype(entry, kinds[item->kind].type);
+        archive_entry_set_perm(entry, kinds[item->kind].mode);
+        archive_entry_set_mtime(entry, 0, 0);
+        archive_entry_set_size(entry, item->kind == TARBALL_FILE ? (int64_t)item->size : 0);
         if (item->kind == TARBALL_LINK)
-                l->archive_entry_set_symlink(entry, item->data);
-        if (l->archive_write_header(l->writer, entry) != ARCHIVE_OK)
+                archive_entry_set_symlink(entry, item->data);
+        if (archive_write_header(a, entry) != ARCHIVE_OK)
                 return -EIO;
         if (item->kind == TARBALL_FILE && item->size > 0 &&
-                        l->archive_write_data(l->writer, item->data, item->size) != (ssize_t)item->size)
+                        archive_write_data(a, item->data, item->size) != (ssize_t)item->size)
                 return -EIO;
         return 0;
 }
 
-struct memory {
-        char *data;
-        size_t size, capacity;
-};
-
-static void free_memory(struct memory *m)
-{
-        free(m->data);
-}
-
-static ssize_t write_to_memory(struct archive *a, void *context, const void *data, size_t size)
-{
-        struct memory *m = context;
-        (void)a;
-        if (grow_array(&m->data, &m->capacity, m->size + size, 1) < 0)
-                return -1;
-        memcpy(m->data + m->size, data, size);
-        m->size += size;
-        return (ssize_t)size;
-}
-
 int tarball_write(const char *file, const struct tarball_item *items, size_t n, struct mpart_error *e)
 {
-        _cleanup_(free_memory) struct memory m = { 0 };
-        _cleanup_(library_close) struct library library = { 0 };
-        struct library *l = &library;
-        int r = library_open(l, e);
+        int r = archive_library_load(e);
         if (r < 0)
                 return r;
-        struct archive *a = l->writer = l->archive_write_new();
-        l->entry = l->archive_entry_new();
-        if (!a || !l->entry)
+        _cleanup_(archive_output_free) struct archive_output o = { 0 };
+        _cleanup_writer_ struct archive *a = archive_write_new();
+        _cleanup_entry_ struct archive_entry *entry = archive_entry_new();
+        if (!a || !entry)
                 return mpart_error_set(e, -ENOMEM, "out of memory");
-        if (l->archive_write_set_format_pax_restricted(a) != ARCHIVE_OK ||
-                        l->archive_write_add_filter_zstd(a) != ARCHIVE_OK ||
-                        l->archive_write_set_bytes_in_last_block(a, 1) != ARCHIVE_OK ||
-                        l->archive_write_open(a, &m, NULL, write_to_memory, NULL) != ARCHIVE_OK)
+        if (archive_write_set_format_pax_restricted(a) != ARCHIVE_OK ||
+                        archive_write_add_filter_zstd(a) != ARCHIVE_OK ||
+                        archive_write_set_bytes_in_last_block(a, 1) != ARCHIVE_OK ||
+                        archive_output_open(&o, a) != ARCHIVE_OK)
                 r = -EIO;
         for (size_t i = 0; i < n && r == 0; i++)
-                r = write_item(l, &items[i]);
-        if (r == 0 && l->archive_write_close(a) != ARCHIVE_OK)
+                r = write_item(a, entry, &items[i]);
+        if (r == 0 && archive_write_close(a) != ARCHIVE_OK)
                 r = -EIO;
         if (r < 0)
                 return mpart_error_set(e, r, "the archive cannot be made: %s",
-                                l->archive_error_string(a) ? l->archive_error_string(a) : strerror(-r));
-        r = write_file_atomic(file, m.data, m.size, 0644);
+                                archive_error_string(a) ? archive_error_string(a) : strerror(-r));
+        r = write_file_atomic(file, o.data, o.size, 0644);
         return r < 0 ? mpart_error_set(e, r, "%s cannot be written: %s", file, strerror(-r)) : 0;
 }
 
@@ -226,7 +127,7 @@ static bool stays_inside(const char *target, size_t depth)
 }
 
 struct unpacking {
-        const struct library *l;
+        struct archive *reader;
         const char *file;
         uint64_t total;
         struct mpart_error *e;
@@ -237,10 +138,10 @@ static int unpack_data(struct unpacking *u, int fd, const char *path)
         char data[READ_SIZE];
         uint64_t size = 0;
         for (;;) {
-                ssize_t n = u->l->archive_read_data(u->l->reader, data, sizeof(data));
+                ssize_t n = archive_read_data(u->reader, data, sizeof(data));
                 if (n < 0)
-                        return mpart_error_set(u->e, -EBADMSG, "%s: %s", u->file,
-                                        u->l->archive_error_string(u->l->reader));
+                        return mpart_error_set(
+                                        u->e, -EBADMSG, "%s: %s", u->file, archive_error_string(u->reader));
                 if (n == 0)
                         return 0;
                 size += (uint64_t)n;
@@ -266,8 +167,7 @@ static int unpack_file(struct unpacking *u, int parent, const char *name, const 
 
 static int unpack_entry(struct unpacking *u, int directory, struct archive_entry *entry)
 {
-        const struct library *l = u->l;
-        const char *path = l->archive_entry_pathname(entry), *target = l->archive_entry_symlink(entry);
+        const char *path = archive_entry_pathname(entry), *target = archive_entry_symlink(entry);
         _cleanup_(components_free) struct components c = { 0 };
         if (!path || !split(path, &c))
                 return mpart_error_set(u->e, -EBADMSG, "%s: the path \"%.100s\" leads out of the archive",
@@ -279,8 +179,8 @@ static int unpack_entry(struct unpacking *u, int directory, struct archive_entry
                 return mpart_error_set(u->e, -EBADMSG, "%s: %.100s cannot be unpacked: %s", u->file, path,
                                 strerror(-parent));
         const char *name = c.parts[c.n - 1];
-        mode_t type = l->archive_entry_filetype(entry);
-        if (type == AE_IFREG && !l->archive_entry_hardlink(entry))
+        mode_t type = archive_entry_filetype(entry);
+        if (type == AE_IFREG && !archive_entry_hardlink(entry))
                 return unpack_file(u, parent, name, path);
         int r = 0;
         if (type == AE_IFDIR)
@@ -294,28 +194,26 @@ static int unpack_entry(struct unpacking *u, int directory, struct archive_entry
 
 int tarball_unpack(const char *file, int directory, struct mpart_error *e)
 {
-        _cleanup_(library_close) struct library library = { 0 };
-        struct library *l = &library;
         struct archive_entry *entry;
-        struct unpacking u = { .l = l, .file = file, .e = e };
-        int r = library_open(l, e);
+        int r = archive_library_load(e);
         if (r < 0)
                 return r;
-        struct archive *a = l->reader = l->archive_read_new();
+        _cleanup_reader_ struct archive *a = archive_read_new();
+        struct unpacking u = { .reader = a, .file = file, .e = e };
         if (!a)
                 return mpart_error_set(e, -ENOMEM, "out of memory");
-        if (l->archive_read_support_filter_all(a) < ARCHIVE_WARN ||
-                        l->archive_read_support_format_tar(a) < ARCHIVE_WARN ||
-                        l->archive_read_open_filename(a, file, READ_SIZE) != ARCHIVE_OK)
+        if (archive_read_support_filter_all(a) < ARCHIVE_WARN ||
+                        archive_read_support_format_tar(a) < ARCHIVE_WARN ||
+                        archive_read_open_filename(a, file, READ_SIZE) != ARCHIVE_OK)
                 return mpart_error_set(e, -EBADMSG, "%s is not an archive of a machine: %s", file,
-                                l->archive_error_string(a));
+                                archive_error_string(a));
         for (size_t n = 0;; n++) {
-                r = l->archive_read_next_header(a, &entry);
+                r = archive_read_next_header(a, &entry);
                 if (r == ARCHIVE_EOF)
                         return 0;
                 if (r < ARCHIVE_WARN)
                         return mpart_error_set(e, -EBADMSG, "%s is not an archive of a machine: %s", file,
-                                        l->archive_error_string(a));
+                                        archive_error_string(a));
                 if (n == ENTRIES_LIMIT)
                         return mpart_error_set(
                                         e, -EFBIG, "%s has more than %d entries", file, ENTRIES_LIMIT);

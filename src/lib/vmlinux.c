@@ -5,7 +5,21 @@
 #include <gelf.h>
 
 #include "boot-internal.h"
+#include "library.h"
 #include "macros.h"
+
+/* clang-format off */
+#define FUNCTIONS(X) \
+        X(elf_end) \
+        X(elf_errmsg) \
+        X(elf_getphdrnum) \
+        X(elf_kind) \
+        X(elf_memory) \
+        X(elf_version) \
+        X(gelf_getehdr) \
+        X(gelf_getphdr)
+/* clang-format on */
+LIBRARY(library, "libelf.so.1", "libelf1", "reading an ELF kernel", FUNCTIONS);
 
 #define KERNEL_MAP 0xffffffff80000000ULL /* __START_KERNEL_map, Documentation/arch/x86/x86_64/mm.rst */
 #define SPAN_MAX GiB                     /* KERNEL_IMAGE_SIZE: more cannot be mapped there */
@@ -126,13 +140,16 @@ int vmlinux_read(const void *data, size_t size, const char *name, struct vmlinux
         GElf_Ehdr header;
         struct vmlinux v = { 0 };
 
+        int r = library_load(&library, e);
+        if (r < 0)
+                return r;
         elf_version(EV_CURRENT);
         /* libelf takes a pointer it could write through, but only does for ELF_C_WRITE descriptors. */
         _cleanup_(elf_endp) Elf *elf = elf_memory((char *)data, size);
         if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header))
                 return mpart_error_set(e, -ENOEXEC, "%s is a damaged ELF file: %s", name, elf_errmsg(-1));
 
-        int r = check_header(&header, name, e);
+        r = check_header(&header, name, e);
         if (r < 0)
                 return r;
         r = read_loads(elf, size, name, load, &v.n_loads, e);

@@ -93,6 +93,8 @@ static int wait_delivered(struct apic *a)
 
 static int send(struct apic *a, uint32_t apic_id, uint32_t command)
 {
+        if (apic_id == (a->x2apic ? UINT32_MAX : 0xff)) /* all CPUs, those of the primary among them */
+                return -EINVAL;
         if (a->x2apic) {
                 uint64_t icr = (uint64_t)apic_id << 32 | command;
                 return pwrite(a->msr, &icr, sizeof(icr), MSR_X2APIC_ICR) == sizeof(icr) ? 0 : -EIO;

@@ -44,6 +44,8 @@ static const char *string_property(const struct kernel *k, const char *property)
                 return kernel_state_to_string(k->state);
         if (streq(property, "StateReason"))
                 return k->reason;
+        if (streq(property, "StateCause"))
+                return kernel_cause_to_string(k->cause);
         if (streq(property, "AgentState"))
                 return talk_state_to_string(kernel_talk_state(k));
         if (streq(property, "Backend"))
@@ -64,11 +66,19 @@ GETTER(get_id)
         return sd_bus_message_append(reply, "u", k->id);
 }
 
-GETTER(get_boot_timestamp)
+GETTER(get_timestamp)
+{
+        const struct kernel *k = userdata;
+        uint64_t time = streq(property, "StateTimestamp") ? k->state_timestamp : k->boot_timestamp;
+        UNUSED_GETTER_ARGUMENTS;
+        return sd_bus_message_append(reply, "t", time);
+}
+
+GETTER(get_cpus_online)
 {
         const struct kernel *k = userdata;
         UNUSED_GETTER_ARGUMENTS;
-        return sd_bus_message_append(reply, "t", k->boot_timestamp);
+        return sd_bus_message_append(reply, "u", k->cpus_online);
 }
 
 GETTER(get_stage_times)
@@ -132,13 +142,16 @@ const sd_bus_vtable bus_kernel_vtable[] = {
         PROPERTY("Name", "s", get_string),
         PROPERTY("State", "s", get_string),
         PROPERTY("StateReason", "s", get_string),
+        PROPERTY("StateCause", "s", get_string),
+        PROPERTY("StateTimestamp", "t", get_timestamp),
         PROPERTY("AgentState", "s", get_string),
         PROPERTY("Cpus", "s", get_cpus),
+        PROPERTY("CpusOnline", "u", get_cpus_online),
         PROPERTY("Memory", "a(ttu)", get_memory),
         PROPERTY("Pci", "as", get_pci),
         PROPERTY("Cmdline", "s", get_string),
         PROPERTY("Backend", "s", get_string),
-        PROPERTY("BootTimestamp", "t", get_boot_timestamp),
+        PROPERTY("BootTimestamp", "t", get_timestamp),
         PROPERTY("StageTimes", "(ttttt)", get_stage_times),
         SD_BUS_VTABLE_END,
 };

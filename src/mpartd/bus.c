@@ -97,16 +97,17 @@ void bus_kernel_changed(struct kernel *k)
         if (k->manager->bus && bus_kernel_path(k->id, &path) == 0)
                 warn_unsent("PropertiesChanged",
                                 sd_bus_emit_properties_changed(k->manager->bus, path, BUS_KERNEL_INTERFACE,
-                                                "State", "StateReason", "Cmdline", "BootTimestamp",
-                                                "StageTimes", NULL));
+                                                "State", "StateReason", "StateCause", "StateTimestamp",
+                                                "CpusOnline", "Cmdline", "BootTimestamp", "StageTimes",
+                                                NULL));
 }
 
-void bus_kernel_agent_changed(struct kernel *k)
+void bus_kernel_property_changed(struct kernel *k, const char *property)
 {
         _cleanup_free_ char *path = NULL;
         if (k->manager->bus && bus_kernel_path(k->id, &path) == 0)
                 warn_unsent("PropertiesChanged", sd_bus_emit_properties_changed(k->manager->bus, path,
-                                                                 BUS_KERNEL_INTERFACE, "AgentState", NULL));
+                                                                 BUS_KERNEL_INTERFACE, property, NULL));
 }
 
 void bus_kernel_added(struct kernel *k)

@@ -19,7 +19,7 @@ int bus_start(struct manager *m);
 /* Signals. Nothing happens while there is no bus. */
 void bus_manager_changed(struct manager *m);
 void bus_kernel_changed(struct kernel *k);
-void bus_kernel_agent_changed(struct kernel *k);
+void bus_kernel_property_changed(struct kernel *k, const char *property);
 void bus_kernel_added(struct kernel *k);
 void bus_kernel_removed(struct kernel *k);
 

@@ -17,3 +17,10 @@ static inline void pause_ns(uint64_t ns)
         struct timespec t = { .tv_sec = (time_t)(ns / 1000000000U), .tv_nsec = (long)(ns % 1000000000U) };
         nanosleep(&t, NULL);
 }
+
+static inline uint64_t realtime_us(void) /* CLOCK_REALTIME, microseconds */
+{
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
+        return (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_nsec / 1000U;
+}

@@ -11,11 +11,6 @@
 #include "log.h"
 #include "macros.h"
 
-static void delete_json(cJSON **o)
-{
-        cJSON_Delete(*o);
-}
-
 static char *state_path(const char *directory)
 {
         char *path = NULL;
@@ -49,7 +44,7 @@ static int collect(int root, cJSON *o)
 int irqs_save(int root, const char *directory)
 {
         _cleanup_free_ char *path = state_path(directory), *text = NULL;
-        _cleanup_(delete_json) cJSON *o = cJSON_CreateObject();
+        _cleanup_json_ cJSON *o = cJSON_CreateObject();
         if (!path || !o)
                 return -ENOMEM;
         if (access(path, F_OK) == 0)
@@ -76,7 +71,7 @@ static void put_back(int root, const char *irq, const char *wanted)
 void irqs_restore(int root, const char *directory)
 {
         _cleanup_free_ char *path = state_path(directory), *text = NULL;
-        _cleanup_(delete_json) cJSON *o = NULL;
+        _cleanup_json_ cJSON *o = NULL;
         struct mpart_error e = MPART_ERROR_INIT;
         if (!path || read_file_at(AT_FDCWD, path, 0, &text, NULL) < 0)
                 return;

@@ -75,6 +75,7 @@ static int boot_steps(struct job *j)
                 r = native_start(&j->boot, j->ledger, &j->error);
         j->times.start = lap(&last);
         if (r == 0) {
+                j->reached = true;
                 tell(j, JOB_REACHED);
                 r = native_wait_running(&j->boot, j->ledger, &j->error);
         }

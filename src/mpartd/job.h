@@ -33,8 +33,8 @@ struct job {
         struct native_boot boot; /* JOB_GIVE_BACK: native, plan and kernel alone */
         struct ledger *ledger;   /* borrowed from the kernel */
         atomic_bool cancel;
-        bool accepted;
-        int result; /* valid with JOB_DONE: 0 or negative errno */
+        bool accepted, reached; /* these stages were told */
+        int result;             /* valid with JOB_DONE: 0 or negative errno */
         struct mpart_error error;
         struct job_times times;
 

@@ -12,7 +12,7 @@
 #include "manager.h"
 
 struct kernel_ending {
-        enum kernel_end end;
+        enum kernel_cause cause;
         enum end_action action;
         char reason[512];
         char *dump_path;      /* while it is written */
@@ -29,10 +29,24 @@ void kernel_ending_free(struct kernel *k)
         free(x);
 }
 
+static bool died(const struct kernel_ending *x)
+{
+        return x->cause == CAUSE_CRASH || x->cause == CAUSE_HANG;
+}
+
+/* The option that says what to do about it. Without sleep registers a power-off is a halt. */
+static enum kernel_end end_of(enum kernel_cause cause)
+{
+        return cause == CAUSE_CRASH    ? END_CRASH
+               : cause == CAUSE_HANG   ? END_HANG
+               : cause == CAUSE_REBOOT ? END_REBOOT
+                                       : END_POWER_OFF;
+}
+
 /* One more restart by itself is within the limit. */
 static bool may_restart(struct kernel *k)
 {
-        uint64_t now = now_ns(), interval = (uint64_t)k->options.limit_interval * 1000000000U;
+        uint64_t now = now_ns() / 1000, interval = (uint64_t)k->options.limit_interval * 1000000U;
         if (k->restarts == 0 || now - k->restarts_since > interval) {
                 k->restarts = 0;
                 k->restarts_since = now;
@@ -42,18 +56,19 @@ static bool may_restart(struct kernel *k)
 
 static void go_on(struct kernel *k)
 {
-        struct kernel_ending *x = k->ending;
-        if (x->action == ACTION_PRESERVE) {
-                kernel_set_state(k, KERNEL_FAILED, "%s; preserved", x->reason);
-                kernel_ending_free(k);
-                return;
+        struct kernel_ending x = *k->ending;
+        int r = 0;
+        if (x.action != ACTION_PRESERVE) {
+                r = kernel_give_back(k);
+                if (r == 0)
+                        return;
         }
-        int r = kernel_give_back(k);
-        if (r < 0) {
-                kernel_set_state(k, KERNEL_FAILED, "%s; its CPUs cannot be given back: %s", x->reason,
-                                strerror(-r));
-                kernel_ending_free(k);
-        }
+        kernel_ending_free(k);
+        if (r < 0)
+                kernel_set_state(k, KERNEL_FAILED, CAUSE_NOT_GIVEN_BACK,
+                                "%s; its CPUs cannot be given back: %s", x.reason, strerror(-r));
+        else
+                kernel_set_state(k, KERNEL_FAILED, x.cause, "%s; preserved", x.reason);
 }
 
 static void on_dump_report(struct inspect *i, enum inspect_stage stage, void *userdata)
@@ -93,38 +108,54 @@ static int start_dump(struct kernel *k, struct mpart_error *e)
 
 static void describe(struct kernel_ending *x, const char *detail)
 {
-        static const char *const prefix[_KERNEL_END_MAX] = {
-                [END_CRASH] = "crashed: ",
-                [END_HANG] = "hangs: ",
-                [END_REBOOT] = "",
-                [END_POWER_OFF] = "",
-        };
-        snprintf(x->reason, sizeof(x->reason), "%s%s", prefix[x->end], detail);
+        const char *prefix = x->cause == CAUSE_CRASH ? "crashed: " : x->cause == CAUSE_HANG ? "hangs: " : "";
+        snprintf(x->reason, sizeof(x->reason), "%s%s", prefix, detail);
 }
 
-void kernel_ended(struct kernel *k, enum kernel_end end, const char *detail)
+static int begin(struct kernel *k, enum kernel_cause cause)
 {
-        if (k->state != KERNEL_RUNNING || k->job || !k->ledger || k->ending)
-                return;
         struct kernel_ending *x = k->ending = calloc(1, sizeof(*x));
         if (!x) {
-                kernel_set_state(k, KERNEL_FAILED, "it ended by itself, and memory is short; stop it");
-                return;
+                kernel_set_state(k, KERNEL_FAILED, CAUSE_RESOURCES,
+                                "it ended by itself, and memory is short; stop it");
+                return -ENOMEM;
         }
-        x->end = end;
-        x->action = k->options.on[end];
-        describe(x, detail);
+        x->cause = cause;
+        x->action = k->options.on[end_of(cause)];
+        return 0;
+}
 
-        bool died = end == END_CRASH || end == END_HANG;
-        kernel_stop_services(k);
-        kernel_set_state(k, died ? KERNEL_FAILED : KERNEL_STOPPING, "%s", x->reason);
-        if (died && k->options.dump) {
+static void dump_and_go_on(struct kernel *k)
+{
+        if (died(k->ending) && k->options.dump) {
                 struct mpart_error e = MPART_ERROR_INIT;
                 if (start_dump(k, &e) == 0)
                         return;
                 log_line((int)k->id, LOG_WARNING, "kernel %u is not dumped: %s", k->id, e.text);
         }
         go_on(k);
+}
+
+void kernel_ended(struct kernel *k, enum kernel_cause cause, const char *detail)
+{
+        if (k->state != KERNEL_RUNNING || k->job || !k->ledger || k->ending || begin(k, cause) < 0)
+                return;
+        describe(k->ending, detail);
+        kernel_stop_services(k);
+        kernel_set_state(k, died(k->ending) ? KERNEL_FAILED : KERNEL_STOPPING, cause, "%s",
+                        k->ending->reason);
+        dump_and_go_on(k);
+}
+
+void kernel_ending_resume(struct kernel *k, bool again)
+{
+        if (begin(k, k->cause) < 0)
+                return;
+        snprintf(k->ending->reason, sizeof(k->ending->reason), "%s", k->reason);
+        if (again)
+                dump_and_go_on(k);
+        else
+                go_on(k);
 }
 
 void kernel_ending_stop(struct kernel *k)
@@ -134,17 +165,19 @@ void kernel_ending_stop(struct kernel *k)
                 inspect_cancel(k->ending->dump);
 }
 
-static void restart(struct kernel *k, const char *reason)
+static void restart(struct kernel *k, enum kernel_cause cause, const char *reason)
 {
         struct boot_options options;
         if (!may_restart(k)) {
-                kernel_set_state(k, KERNEL_FAILED, "%s; not restarted: it was, %u times in %u s", reason,
+                kernel_set_state(k, KERNEL_FAILED, CAUSE_START_LIMIT,
+                                "%s; not restarted: it was, %u times in %u s", reason,
                                 k->options.limit_burst, k->options.limit_interval);
                 return;
         }
-        kernel_set_state(k, KERNEL_INACTIVE, "%s; it is restarted", reason);
+        kernel_set_state(k, KERNEL_INACTIVE, cause, "%s; it is restarted", reason);
         if (boot_options_copy(&options, &k->options) < 0) {
-                kernel_set_state(k, KERNEL_FAILED, "%s; not restarted: out of memory", reason);
+                kernel_set_state(k, KERNEL_FAILED, CAUSE_RESOURCES, "%s; not restarted: out of memory",
+                                reason);
                 return;
         }
         kernel_boot(k, &options, NULL);
@@ -153,19 +186,15 @@ static void restart(struct kernel *k, const char *reason)
 
 bool kernel_ending_given_back(struct kernel *k, int result)
 {
-        struct kernel_ending *x = k->ending;
-        if (!x || result < 0) {
+        if (!k->ending || result < 0) {
                 kernel_ending_free(k);
                 return false;
         }
-        char reason[sizeof(x->reason)];
-        memcpy(reason, x->reason, sizeof(reason));
-        enum end_action action = x->action;
-        bool died = x->end == END_CRASH || x->end == END_HANG;
+        struct kernel_ending x = *k->ending;
         kernel_ending_free(k);
-        if (action == ACTION_RESTART)
-                restart(k, reason);
+        if (x.action == ACTION_RESTART)
+                restart(k, x.cause, x.reason);
         else
-                kernel_set_state(k, died ? KERNEL_FAILED : KERNEL_INACTIVE, "%s", reason);
+                kernel_set_state(k, died(&x) ? KERNEL_FAILED : KERNEL_INACTIVE, x.cause, "%s", x.reason);
         return true;
 }

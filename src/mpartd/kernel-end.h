@@ -6,8 +6,10 @@
 
 struct kernel_ending;
 
-/* From the watch, or from the agent's word (end REBOOT or POWER_OFF). */
-void kernel_ended(struct kernel *k, enum kernel_end end, const char *detail);
+/* From the watch, or from the agent's word: a crash, a hang, a reboot, a power-off or a halt. */
+void kernel_ended(struct kernel *k, enum kernel_cause cause, const char *detail);
+/* An earlier mpartd died over it. `again`: what it saw is still there, so a dump is worth while. */
+void kernel_ending_resume(struct kernel *k, bool again);
 
 /* A stop in the midst of it: no dump, no restart. */
 void kernel_ending_stop(struct kernel *k);

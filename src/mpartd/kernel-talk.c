@@ -38,14 +38,14 @@ static void on_changed(void *userdata)
         kt->told = state;
         log_line((int)k->id, state == TALK_GONE || state == TALK_FAILED ? LOG_WARNING : LOG_INFO,
                         "kernel %u (%s): agent %s", k->id, k->planned->name, talk_state_to_string(state));
-        bus_kernel_agent_changed(k);
+        bus_kernel_property_changed(k, "AgentState");
         sequence_kernel_changed(k);
         if (state != TALK_READY && state != TALK_STARTING && state != TALK_STOPPING)
                 shutdown_is_over(k);
         if (state == TALK_REBOOTED)
-                kernel_ended(k, END_REBOOT, "its init asked for a restart");
+                kernel_ended(k, CAUSE_REBOOT, "its init asked for a restart");
         else if (state == TALK_POWERED_OFF)
-                kernel_ended(k, END_POWER_OFF, "its init switched it off");
+                kernel_ended(k, CAUSE_POWER_OFF, "its init switched it off");
 }
 
 static int make(struct kernel *k)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -17,18 +16,7 @@
 #include "manager.h"
 #include "net.h"
 #include "sequence.h"
-#include "table.h"
 #include "watch.h"
-
-static const char *const state_names[_KERNEL_STATE_MAX] = {
-        [KERNEL_INACTIVE] = "inactive",
-        [KERNEL_LOADING] = "loading",
-        [KERNEL_BOOTING] = "booting",
-        [KERNEL_RUNNING] = "running",
-        [KERNEL_STOPPING] = "stopping",
-        [KERNEL_FAILED] = "failed",
-};
-DEFINE_TABLE(kernel_state, enum kernel_state, state_names)
 
 int kernel_new(struct manager *m, const struct mpart_plan_kernel *planned, struct kernel **ret)
 {
@@ -65,33 +53,13 @@ void kernel_free(struct kernel *k)
         ledger_free(k->ledger);
         free(k->reason);
         free(k->cmdline);
+        free(k->lost);
         free(k);
 }
 
 bool kernel_is_idle(const struct kernel *k)
 {
         return !k->job && !k->ledger && !k->ending;
-}
-
-void kernel_set_state(struct kernel *k, enum kernel_state state, const char *format, ...)
-{
-        char *reason = NULL;
-        va_list args;
-        va_start(args, format);
-        if (vasprintf(&reason, format, args) < 0)
-                reason = NULL;
-        va_end(args);
-        if (reason) {
-                free(k->reason);
-                k->reason = reason;
-        }
-        k->state = state;
-        if (state == KERNEL_INACTIVE || state == KERNEL_FAILED)
-                k->boot_timestamp = 0;
-        log_line((int)k->id, state == KERNEL_FAILED ? LOG_ERR : LOG_INFO, "kernel %u (%s): %s%s%s", k->id,
-                        k->planned->name, state_names[state], *k->reason ? ": " : "", k->reason);
-        bus_kernel_changed(k);
-        sequence_kernel_changed(k);
 }
 
 static void drop_ledger_if_empty(struct kernel *k)
@@ -160,7 +128,17 @@ static void boot_is_running(struct kernel *k, const struct job *j)
                         (uint64_t)(j->boot.load_bytes / KiB), (double)j->boot.load_ns / 1e6,
                         (double)t->start / 1e6, (double)t->run / 1e6);
         kernel_start_services(k); /* whoever hears "running" finds the network and the console there */
-        kernel_set_state(k, KERNEL_RUNNING, "%s", "");
+        kernel_set_state(k, KERNEL_RUNNING, CAUSE_NONE, "%s", "");
+}
+
+static enum kernel_cause cause_of_failure(const struct job *j, bool all_given_back)
+{
+        if (!all_given_back)
+                return CAUSE_NOT_GIVEN_BACK;
+        if (j->result == -ETIMEDOUT)
+                return j->reached ? CAUSE_BOOT_TIMEOUT : CAUSE_CPU_NOT_REACHED;
+        bool is_short = j->result == -ENOMEM || j->result == -ENOSPC || j->result == -EDQUOT;
+        return is_short ? CAUSE_RESOURCES : CAUSE_BOOT_FAILED;
 }
 
 static void boot_has_failed(struct kernel *k, const struct job *j)
@@ -171,11 +149,11 @@ static void boot_has_failed(struct kernel *k, const struct job *j)
         if (!j->accepted && k->boot_call)
                 answer_boot(k, BUS_ERROR_REFUSED, j->error.text);
         else if (!j->accepted) /* nobody hears: it boots by itself, or behind others */
-                kernel_set_state(k, KERNEL_FAILED, "it cannot be booted: %s", j->error.text);
+                kernel_set_state(k, KERNEL_FAILED, CAUSE_REFUSED, "it cannot be booted: %s", j->error.text);
         else if (j->result == -ECANCELED && !k->ledger)
-                kernel_set_state(k, KERNEL_INACTIVE, "%s", j->error.text);
+                kernel_set_state(k, KERNEL_INACTIVE, CAUSE_REQUESTED, "%s", j->error.text);
         else
-                kernel_set_state(k, KERNEL_FAILED, "%s", j->error.text);
+                kernel_set_state(k, KERNEL_FAILED, cause_of_failure(j, !k->ledger), "%s", j->error.text);
         if (k->ledger)
                 answer_stop(k, BUS_ERROR_FAILED, j->error.text);
         else
@@ -199,12 +177,12 @@ static void on_boot_report(struct job *j, enum job_stage stage, void *userdata)
                 free(k->cmdline);
                 k->cmdline = strdup(j->boot.cmdline);
                 kernel_keep_options(k);
-                kernel_set_state(k, KERNEL_LOADING, "%s", "");
+                kernel_set_state(k, KERNEL_LOADING, CAUSE_NONE, "%s", "");
                 answer_boot(k, NULL, NULL);
                 return;
         case JOB_REACHED:
                 k->boot_timestamp = k->ledger->boot_timestamp;
-                kernel_set_state(k, KERNEL_BOOTING, "%s", "");
+                kernel_set_state(k, KERNEL_BOOTING, CAUSE_NONE, "%s", "");
                 return;
         case JOB_DONE:
                 k->job = NULL;
@@ -215,6 +193,7 @@ static void on_boot_report(struct job *j, enum job_stage stage, void *userdata)
                 job_free(j);
                 if (k->state == KERNEL_RUNNING && k->stop_call) /* it came up before it heard the cancel */
                         kernel_stop(k, TAKE_PTR(k->stop_call));
+                sequence_kernel_changed(k); /* what is refused keeps its state, and others may wait for it */
                 return;
         }
 }
@@ -230,13 +209,14 @@ static void on_give_back_report(struct job *j, enum job_stage stage, void *userd
         if (kernel_ending_given_back(k, j->result)) {
                 answer_stop(k, NULL, NULL);
         } else if (j->result < 0) {
-                kernel_set_state(k, KERNEL_FAILED, "%s", j->error.text);
+                kernel_set_state(k, KERNEL_FAILED, CAUSE_NOT_GIVEN_BACK, "%s", j->error.text);
                 answer_stop(k, BUS_ERROR_FAILED, j->error.text);
         } else {
-                /* A reason given before the stop (a recovery, a lost CPU) says more than "stopped". */
-                char *why = strdup(k->reason);
-                kernel_set_state(k, why && *why ? KERNEL_FAILED : KERNEL_INACTIVE, "%s", why ? why : "");
-                free(why);
+                /* What it was stopped for (a recovery, a lost CPU) stays: it says more than "stopped". */
+                bool wanted = k->cause == CAUSE_REQUESTED;
+                _cleanup_free_ char *why = strdup(k->reason);
+                kernel_set_state(
+                                k, wanted ? KERNEL_INACTIVE : KERNEL_FAILED, k->cause, "%s", why ? why : "");
                 answer_stop(k, NULL, NULL);
         }
         job_free(j);
@@ -326,7 +306,8 @@ void kernel_boot(struct kernel *k, const struct boot_options *options, struct pe
         if (r < 0) {
                 drop_ledger_if_empty(k);
                 if (!call)
-                        kernel_set_state(k, KERNEL_FAILED, "it cannot be booted: %s", strerror(-r));
+                        kernel_set_state(k, KERNEL_FAILED, CAUSE_RESOURCES, "it cannot be booted: %s",
+                                        strerror(-r));
                 pending_fail(call, BUS_ERROR_FAILED, strerror(-r));
                 return;
         }
@@ -353,7 +334,7 @@ static void stop_dead(struct kernel *k)
         if (r < 0)
                 answer_stop(k, BUS_ERROR_FAILED, strerror(-r));
         else if (k->state != KERNEL_STOPPING)
-                kernel_set_state(k, KERNEL_STOPPING, "%s", "");
+                kernel_set_state(k, KERNEL_STOPPING, CAUSE_REQUESTED, "%s", "");
 }
 
 void kernel_stop(struct kernel *k, struct pending *call)
@@ -381,20 +362,7 @@ void kernel_stop(struct kernel *k, struct pending *call)
                 return;
         }
         if (kernel_talk_shutdown(k, stop_dead))
-                kernel_set_state(k, KERNEL_STOPPING, "%s", "");
+                kernel_set_state(k, KERNEL_STOPPING, CAUSE_REQUESTED, "%s", "");
         else
                 stop_dead(k);
-}
-
-void kernel_lost_cpu(struct kernel *k, unsigned cpu)
-{
-        if (k->state != KERNEL_RUNNING || k->job || !k->ledger ||
-                        cpugate_is_online(&k->manager->native.cpus, cpu) != 1)
-                return;
-        int r = kernel_give_back(k);
-        if (r < 0)
-                log_line((int)k->id, LOG_ERR, "kernel %u cannot be stopped: %s", k->id, strerror(-r));
-        else
-                kernel_set_state(k, KERNEL_STOPPING, "CPU %u was switched on in the primary by another hand",
-                                cpu);
 }

@@ -18,6 +18,7 @@ static const char *const stage_names[_LEDGER_STAGE_MAX] = {
         [LEDGER_BOOTING] = "booting",
         [LEDGER_RUNNING] = "running",
         [LEDGER_STOPPING] = "stopping",
+        [LEDGER_UNSURE] = "unsure",
 };
 DEFINE_TABLE(ledger_stage, enum ledger_stage, stage_names)
 
@@ -51,11 +52,6 @@ void ledger_free(struct ledger *l)
         free(l);
 }
 
-static void delete_json(cJSON **o)
-{
-        cJSON_Delete(*o);
-}
-
 static int entry_to_json(const struct taken *t, cJSON *array)
 {
         cJSON *o = cJSON_CreateObject();
@@ -70,7 +66,7 @@ static int entry_to_json(const struct taken *t, cJSON *array)
 
 static int to_json(const struct ledger *l, char **ret)
 {
-        _cleanup_(delete_json) cJSON *o = cJSON_CreateObject();
+        _cleanup_json_ cJSON *o = cJSON_CreateObject();
         if (!o || !cJSON_AddStringToObject(o, "format", FORMAT) || json_add_u64(o, "version", VERSION) < 0 ||
                         json_add_u64(o, "kernel", l->kernel) < 0 ||
                         !cJSON_AddStringToObject(o, "digest", l->digest) ||
@@ -114,12 +110,19 @@ static void fault_point(const char *verb, const char *name)
                 kill(getpid(), SIGKILL);
 }
 
-int ledger_take(struct ledger *l, struct taken what, struct mpart_error *e)
+int ledger_add(struct ledger *l, struct taken what)
 {
         int r = grow_array(&l->taken, &l->capacity, l->n_taken + 1, sizeof(*l->taken));
+        if (r == 0)
+                l->taken[l->n_taken++] = what;
+        return r;
+}
+
+int ledger_take(struct ledger *l, struct taken what, struct mpart_error *e)
+{
+        int r = ledger_add(l, what);
         if (r < 0)
                 return mpart_error_set(e, r, "out of memory");
-        l->taken[l->n_taken++] = what;
         r = save(l, e);
         if (r < 0)
                 l->n_taken--;
@@ -181,11 +184,7 @@ static int entry_from_json(const cJSON *o, size_t index, struct ledger *l, struc
         enum taken_kind kind = taken_kind_from_string(what);
         if (kind < 0 || cpu >= UINT32_MAX || apic_id > UINT32_MAX)
                 return mpart_error_set(e, -EINVAL, "%s: what is \"%s\"?", where, what);
-        r = grow_array(&l->taken, &l->capacity, l->n_taken + 1, sizeof(*l->taken));
-        if (r < 0)
-                return r;
-        l->taken[l->n_taken++] = (struct taken){ kind, (unsigned)cpu, (uint32_t)apic_id };
-        return 0;
+        return ledger_add(l, (struct taken){ kind, (unsigned)cpu, (uint32_t)apic_id });
 }
 
 static int from_json(const cJSON *o, struct ledger *l, struct mpart_error *e)
@@ -234,7 +233,7 @@ int ledger_load(const char *directory, unsigned kernel, struct ledger **ret, str
 {
         _cleanup_(ledger_freep) struct ledger *l = NULL;
         _cleanup_free_ char *text = NULL;
-        _cleanup_(delete_json) cJSON *o = NULL;
+        _cleanup_json_ cJSON *o = NULL;
 
         int r = ledger_new(directory, kernel, "", &l);
         if (r < 0)

@@ -14,6 +14,7 @@ enum ledger_stage {
         LEDGER_BOOTING,
         LEDGER_RUNNING,
         LEDGER_STOPPING,
+        LEDGER_UNSURE, /* made anew for a kernel whose own was lost; whether it runs is not known */
         _LEDGER_STAGE_MAX,
         _LEDGER_STAGE_INVALID = -22,
 };
@@ -59,6 +60,9 @@ static inline void ledger_freep(struct ledger **l)
 {
         ledger_free(*l);
 }
+
+/* In memory alone; on disk with the next of the following. 0 or -ENOMEM. */
+int ledger_add(struct ledger *l, struct taken what);
 
 /* Each is on disk when it returns 0, and as if never called when it fails. */
 int ledger_take(struct ledger *l, struct taken what, struct mpart_error *e);

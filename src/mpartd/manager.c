@@ -15,6 +15,7 @@
 #include "macros.h"
 #include "manager.h"
 #include "net.h"
+#include "record.h"
 #include "sequence.h"
 #include "watch.h"
 
@@ -133,9 +134,14 @@ int manager_set_plan(
         if (r < 0)
                 return r;
 
+        /* Nothing recorded of the old plan's kernels may be taken for that of the new ones'. */
+        for (size_t i = 1; i < m->n_kernels; i++)
+                record_remove(m->runtime_directory, m->kernels[i]->id);
         _cleanup_free_ char *path = plan_path(m);
         *ret_error_name = BUS_ERROR_FAILED;
         r = path ? write_file_atomic(path, document, strlen(document), 0644) : -ENOMEM;
+        for (size_t i = 1; r < 0 && i < m->n_kernels; i++)
+                kernel_save(m->kernels[i]);
         if (r < 0)
                 mpart_error_set(e, r, "%s: cannot be written: %s", path ? path : "plan", strerror(-r));
         else if ((r = adopt_plan(m, plan)) < 0)
@@ -166,16 +172,24 @@ static void load_plan(struct manager *m)
                 log_error("%s is not used: %s", path ? path : "plan", e.text);
 }
 
-static void on_kernel_end(unsigned kernel, enum kernel_end end, const char *detail, void *userdata)
+static void on_kernel_end(unsigned kernel, enum kernel_cause cause, const char *detail, void *userdata)
 {
         struct kernel *k = manager_kernel(userdata, kernel);
         if (k)
-                kernel_ended(k, end, detail);
+                kernel_ended(k, cause, detail);
+}
+
+static void on_kernel_cpus(unsigned kernel, uint64_t boot_timestamp, unsigned online, void *userdata)
+{
+        struct kernel *k = manager_kernel(userdata, kernel);
+        if (k)
+                kernel_count_cpus(k, boot_timestamp, online);
 }
 
 /* In the order in which they need each other. */
 static int make_parts(struct manager *m)
 {
+        const struct watch_events events = { on_kernel_end, on_kernel_cpus, m };
         int r = native_init(&m->native, m->root);
         if (r == 0)
                 r = poller_new("looks", WATCH_RESET_NS, WATCH_RESET_HURRIED_NS, &m->poller);
@@ -184,7 +198,7 @@ static int make_parts(struct manager *m)
         if (r == 0)
                 r = net_new(m->root, m->runtime_directory, m->regions, &m->net);
         if (r == 0)
-                r = watch_new(m->event, m->poller, &m->native, on_kernel_end, m, &m->watch);
+                r = watch_new(m->event, m->poller, &m->native, &events, &m->watch);
         if (r == 0)
                 r = sequence_new(m, &m->sequence);
         return r;
@@ -231,6 +245,8 @@ void manager_recover(struct manager *m)
 {
         for (size_t i = 1; m->live && i < m->n_kernels; i++)
                 kernel_recover(m->kernels[i]);
+        for (size_t i = 1; m->live && i < m->n_kernels; i++)
+                kernel_recover_lost(m->kernels[i]);
         if (!m->live)
                 return;
         net_tidy(m->net);

@@ -16,3 +16,7 @@ int notes_destroy_all(struct native_boot *b, struct mpart_error *e);
 int notes_destroy_known(struct native_boot *b, struct mpart_error *e);
 /* Waits until the kernel has written its own. *ret: its physical address. */
 int notes_wait(struct native_boot *b, uint64_t *ret, struct mpart_error *e);
+
+/* progress.c: how far a boot has come that has reached its start code and holds the low window; static text.
+ */
+const char *progress_of(struct native_boot *b);

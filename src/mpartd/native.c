@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "clock.h"
 #include "fs.h"
@@ -66,19 +65,12 @@ static int wait_reached(struct native_boot *b, struct mpart_error *e)
         return r;
 }
 
-static uint64_t realtime_us(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_REALTIME, &t);
-        return (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_nsec / 1000U;
-}
-
 int native_start(struct native_boot *b, struct ledger *l, struct mpart_error *e)
 {
         struct native *n = b->native;
-        int r = window_acquire(&n->window, b->kernel, b->cancel);
+        int r = window_acquire(&n->window, b->kernel, b->claim.low.start, b->cancel);
         if (r < 0)
-                return native_canceled(b, e);
+                return r == -ECANCELED ? native_canceled(b, e) : mpart_error_set(e, r, "out of memory");
         b->claim.holds_low = true;
 
         r = ledger_take(l, (struct taken){ .kind = TAKEN_LOW }, e);
@@ -86,7 +78,12 @@ int native_start(struct native_boot *b, struct ledger *l, struct mpart_error *e)
                 window_release(&n->window, b->kernel);
                 return r;
         }
-        r = load_segments(b, true, e);
+        /* The secondary's half of the window is clear: what is in it later says how far the kernel came. */
+        const struct mpart_range low = b->claim.low;
+        r = physmem_write(&n->mem, &b->claim, low.start + MPART_LOW_START_SIZE,
+                        low.size - MPART_LOW_START_SIZE, NULL, 0, e);
+        if (r == 0)
+                r = load_segments(b, true, e);
         if (r < 0)
                 return r;
 

@@ -69,9 +69,9 @@ static int poll_memory(
                         return r < 0 ? r : 0;
                 if (now_ns() > deadline)
                         return mpart_error_set(e, -ETIMEDOUT,
-                                        "the kernel reached its start code but did not come up within %d s; look "
-                                        "at its console",
-                                        NATIVE_RUNNING_TIMEOUT_SECONDS);
+                                        "the kernel reached its start code but did not come up within %d s: %s; "
+                                        "look at its console",
+                                        NATIVE_RUNNING_TIMEOUT_SECONDS, progress_of(b));
                 /* At most a third of one CPU goes into looking. */
                 pause_ns(MAX(2 * (now_ns() - start), UINT64_C(10000000)));
         }

@@ -80,7 +80,7 @@ static void advance_boots(struct sequence *s)
                 if (p == IS_UP)
                         boot_one(s, k, NULL);
                 else
-                        kernel_set_state(k, KERNEL_FAILED,
+                        kernel_set_state(k, KERNEL_FAILED, CAUSE_DEPENDENCY,
                                         "not booted: kernel %u (%s), which it requires, %s", other->id,
                                         other->planned->name,
                                         other->state == KERNEL_RUNNING
@@ -203,7 +203,7 @@ static void tell_or_boot(struct sequence *s, struct kernel *k, struct pending *c
                 return;
         }
         if (p == MAY_YET)
-                kernel_set_state(k, KERNEL_INACTIVE, "waits for kernel %u (%s)", other->id,
+                kernel_set_state(k, KERNEL_INACTIVE, CAUSE_WAITING, "waits for kernel %u (%s)", other->id,
                                 other->planned->name);
         pending_succeed(call, k->id);
 }
@@ -261,6 +261,6 @@ bool sequence_forget(const struct kernel *k)
         bool waits = mpart_cpuset_has(&s->to_boot, k->id);
         mpart_cpuset_remove(&s->to_boot, k->id);
         if (waits)
-                kernel_set_state(k->manager->kernels[k->id], KERNEL_INACTIVE, "%s", "");
+                kernel_set_state(k->manager->kernels[k->id], KERNEL_INACTIVE, CAUSE_REQUESTED, "%s", "");
         return waits;
 }

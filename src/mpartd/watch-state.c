@@ -41,6 +41,15 @@ struct panic_search {
         bool found;
 };
 
+/* The first line. Whatever the kernel has written, the bus and people get printable characters. */
+static void copy_line(char *to, const char *text, size_t length)
+{
+        size_t n = 0;
+        for (; n < MIN(length, (size_t)WATCH_DETAIL_MAX - 1) && text[n] != '\n'; n++)
+                to[n] = text[n] >= ' ' && text[n] <= '~' ? text[n] : '?';
+        to[n] = 0;
+}
+
 static int search_panic(void *data, const struct mpart_klog_record *record)
 {
         struct panic_search *s = data;
@@ -48,8 +57,7 @@ static int search_panic(void *data, const struct mpart_klog_record *record)
         if (record->length < n || memcmp(record->text, PANIC_TEXT, n) != 0)
                 return 0;
         s->found = true;
-        snprintf(s->detail, WATCH_DETAIL_MAX, "%.*s", (int)MIN(record->length, strcspn(record->text, "\n")),
-                        record->text);
+        copy_line(s->detail, record->text, record->length);
         return 1;
 }
 
@@ -64,11 +72,11 @@ static bool find_panic_text(struct watched *x, char *detail)
 }
 
 /* Kernels before 6.0 tell nothing but their log. */
-static bool look_at_log(struct watched *x, enum kernel_end *ret, char *detail)
+static bool look_at_log(struct watched *x, enum kernel_cause *ret, char *detail)
 {
         struct panic_search s = { .detail = detail };
         log_follower_poll(&x->log, x->view.kmem, search_panic, &s, NULL);
-        *ret = END_CRASH;
+        *ret = CAUSE_CRASH;
         return s.found;
 }
 
@@ -102,7 +110,7 @@ static bool stands_still(struct watched *x, uint64_t jiffies, char *detail)
         return false;
 }
 
-bool watch_state_look(struct watched *x, enum kernel_end *ret, char detail[static WATCH_DETAIL_MAX])
+bool watch_state_look(struct watched *x, enum kernel_cause *ret, char detail[static WATCH_DETAIL_MAX])
 {
         struct mpart_kstate state;
         if (!open_view(x))
@@ -113,17 +121,22 @@ bool watch_state_look(struct watched *x, enum kernel_end *ret, char detail[stati
                 return false;
 
         if (state.panic_cpu >= 0) {
-                *ret = END_CRASH;
+                *ret = CAUSE_CRASH;
                 if (!find_panic_text(x, detail))
                         snprintf(detail, WATCH_DETAIL_MAX, "it panicked on its CPU %d", state.panic_cpu);
                 return true;
         }
         if (state.system_state == MPART_SYSTEM_HALT || state.system_state == MPART_SYSTEM_POWER_OFF) {
-                *ret = END_POWER_OFF;
-                snprintf(detail, WATCH_DETAIL_MAX, "it %s",
-                                state.system_state == MPART_SYSTEM_HALT ? "halted" : "switched itself off");
+                bool halted = state.system_state == MPART_SYSTEM_HALT;
+                *ret = halted ? CAUSE_HALT : CAUSE_POWER_OFF;
+                snprintf(detail, WATCH_DETAIL_MAX, "it %s", halted ? "halted" : "switched itself off");
                 return true;
         }
-        *ret = END_HANG;
+        if (state.system_state == MPART_SYSTEM_RUNNING && state.cpus_online != x->cpus_online) {
+                x->cpus_online = state.cpus_online;
+                *ret = CAUSE_NONE;
+                return true;
+        }
+        *ret = CAUSE_HANG;
         return stands_still(x, state.jiffies, detail);
 }

@@ -11,7 +11,8 @@
 
 struct watch_report {
         uint32_t kernel;
-        enum kernel_end end;
+        enum kernel_cause cause; /* CAUSE_NONE: it has not ended, cpus_online is the news */
+        uint32_t cpus_online;
         uint64_t generation;
         char detail[WATCH_DETAIL_MAX];
 };
@@ -29,11 +30,12 @@ struct watched {
         /* watch-state.c alone, in the slower thread */
         struct memview view;
         bool opened, tells_state;
-        unsigned tries; /* to open the memory */
+        unsigned tries;       /* to open the memory */
+        unsigned cpus_online; /* as last told */
         struct log_follower log;
         uint64_t jiffies, moved_ns,
                         asked_ns; /* CLOCK_MONOTONIC; asked_ns 0: no message was sent since it moved */
 };
 
-/* One look. True: the kernel has ended. */
-bool watch_state_look(struct watched *x, enum kernel_end *ret, char detail[static WATCH_DETAIL_MAX]);
+/* One look. True: the kernel has ended, or uses another number of CPUs than last told (CAUSE_NONE). */
+bool watch_state_look(struct watched *x, enum kernel_cause *ret, char detail[static WATCH_DETAIL_MAX]);

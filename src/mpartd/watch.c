@@ -16,8 +16,7 @@ struct watch {
         struct native *native;
         struct poller *resets; /* borrowed */
         struct poller *states;
-        watch_fn f;
-        void *userdata;
+        struct watch_events events;
         int pipe[2];
         sd_event_source *source;
 };
@@ -33,14 +32,21 @@ static void watched_free(struct watched *x)
         free(x);
 }
 
-/* Once for each kernel watched: both threads may see it end. */
-static void report(struct watched *x, enum kernel_end end, const char *detail)
+static void tell(const struct watched *x, enum kernel_cause cause, unsigned cpus_online, const char *detail)
 {
-        if (atomic_exchange(&x->reported, true))
-                return;
-        struct watch_report r = { .kernel = x->claim.kernel, .end = end, .generation = x->generation };
+        struct watch_report r = { .kernel = x->claim.kernel,
+                .cause = cause,
+                .cpus_online = cpus_online,
+                .generation = x->generation };
         snprintf(r.detail, sizeof(r.detail), "%.*s", WATCH_DETAIL_MAX - 1, detail);
         write_all(x->report_fd, &r, sizeof(r)); /* below PIPE_BUF: whole or not at all */
+}
+
+/* Once for each kernel watched: both threads may see it end. */
+static void report_end(struct watched *x, enum kernel_cause cause, const char *detail)
+{
+        if (!atomic_exchange(&x->reported, true))
+                tell(x, cause, 0, detail);
 }
 
 static void look_at_reset(void *entry)
@@ -53,16 +59,20 @@ static void look_at_reset(void *entry)
         for (size_t i = 0; i < x->n_cpus; i++)
                 if (cpugate_stop(&x->native->cpus, &x->claim, x->cpus[i].cpu, x->cpus[i].apic_id, &e) < 0)
                         r = e.code;
-        report(x, END_REBOOT, r < 0 ? e.text : "it asked for a restart");
+        report_end(x, CAUSE_REBOOT, r < 0 ? e.text : "it asked for a restart");
 }
 
 static void look_at_state(void *entry)
 {
         struct watched *x = entry;
-        enum kernel_end end;
-        char detail[WATCH_DETAIL_MAX];
-        if (!atomic_load(&x->reported) && watch_state_look(x, &end, detail))
-                report(x, end, detail);
+        enum kernel_cause cause;
+        char detail[WATCH_DETAIL_MAX] = "";
+        if (atomic_load(&x->reported) || !watch_state_look(x, &cause, detail))
+                return;
+        if (cause == CAUSE_NONE)
+                tell(x, cause, x->cpus_online, detail);
+        else
+                report_end(x, cause, detail);
 }
 
 static int on_report(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -73,6 +83,10 @@ static int on_report(sd_event_source *source, int fd, uint32_t revents, void *us
         (void)revents;
         if (read(fd, &r, sizeof(r)) != sizeof(r))
                 return 0;
+        if (r.cause == CAUSE_NONE) {
+                w->events.cpus(r.kernel, r.generation, r.cpus_online, w->events.userdata);
+                return 0;
+        }
         struct watched *x = poller_remove(w->resets, look_at_reset, r.kernel);
         if (x && x->generation != r.generation) { /* of a boot before this one */
                 if (poller_add(w->resets, look_at_reset, r.kernel, x) == 0)
@@ -81,19 +95,17 @@ static int on_report(sd_event_source *source, int fd, uint32_t revents, void *us
         poller_remove(w->states, look_at_state, r.kernel);
         watched_free(x);
         if (x)
-                w->f(r.kernel, r.end, r.detail, w->userdata);
+                w->events.ended(r.kernel, r.cause, r.detail, w->events.userdata);
         return 0;
 }
 
-int watch_new(sd_event *event, struct poller *resets, struct native *native, watch_fn f, void *userdata,
-                struct watch **ret)
+int watch_new(sd_event *event, struct poller *resets, struct native *native,
+                const struct watch_events *events, struct watch **ret)
 {
         struct watch *w = calloc(1, sizeof(*w));
         if (!w)
                 return -ENOMEM;
-        *w = (struct watch){
-                .native = native, .resets = resets, .f = f, .userdata = userdata, .pipe = { -1, -1 }
-        };
+        *w = (struct watch){ .native = native, .resets = resets, .events = *events, .pipe = { -1, -1 } };
         int r = pipe2(w->pipe, O_CLOEXEC) < 0 ? -errno : 0;
         if (r == 0)
                 r = sd_event_add_io(event, &w->source, w->pipe[0], EPOLLIN, on_report, w);

@@ -9,12 +9,13 @@
  * microseconds each. It runs at real-time priority, so that load in the primary does not make it late; where
  * that is refused it looks each WATCH_RESET_HURRIED_NS, which leaves 13 ms.
  *
- * The second looks four times a second: the kernel's own system_state, panic_cpu and jiffies_64 (6.0 and
- * later), or its log (older). */
+ * The second looks four times a second: the kernel's own system_state, panic_cpu, jiffies_64 and count
+ * of CPUs (6.0 and later), or its log (older). */
 #pragma once
 
 #include <systemd/sd-event.h>
 
+#include "kernel-state.h"
 #include "ledger.h"
 #include "native.h"
 #include "poller.h"
@@ -23,12 +24,18 @@
 #define WATCH_RESET_HURRIED_NS UINT64_C(2000000)
 
 struct watch;
-/* In the event loop. `detail`: one sentence. The kernel is no longer watched. */
-typedef void (*watch_fn)(unsigned kernel, enum kernel_end end, const char *detail, void *userdata);
+struct watch_events { /* in the event loop */
+        /* A crash, a hang, a reboot, a power-off or a halt. `detail`: one sentence. The kernel is no longer
+         * watched. */
+        void (*ended)(unsigned kernel, enum kernel_cause cause, const char *detail, void *userdata);
+        /* How many CPUs the kernel booted at that time uses, first and after each change. */
+        void (*cpus)(unsigned kernel, uint64_t boot_timestamp, unsigned online, void *userdata);
+        void *userdata;
+};
 
 /* `resets` looks at the reset registers, with the periods above; it is borrowed, as is `native`. */
-int watch_new(sd_event *event, struct poller *resets, struct native *native, watch_fn f, void *userdata,
-                struct watch **ret);
+int watch_new(sd_event *event, struct poller *resets, struct native *native,
+                const struct watch_events *events, struct watch **ret);
 void watch_free(struct watch *w); /* NULL is legal */
 
 /* Copies what it needs. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <stdbool.h>
 
+#include "macros.h"
 #include "window.h"
 
 int window_init(struct window *w)
 {
-        w->holder = -1;
         int r = pthread_mutex_init(&w->lock, NULL);
         if (r != 0)
                 return -r;
@@ -19,16 +20,28 @@ void window_destroy(struct window *w)
 {
         pthread_cond_destroy(&w->changed);
         pthread_mutex_destroy(&w->lock);
+        free(w->holds);
+        w->holds = NULL;
+        w->n_holds = w->capacity = 0;
 }
 
-int window_acquire(struct window *w, unsigned kernel, const atomic_bool *cancel)
+static bool is_held(const struct window *w, uint64_t start)
+{
+        for (size_t i = 0; i < w->n_holds; i++)
+                if (w->holds[i].start == start)
+                        return true;
+        return false;
+}
+
+int window_acquire(struct window *w, unsigned kernel, uint64_t start, const atomic_bool *cancel)
 {
         pthread_mutex_lock(&w->lock);
-        while (w->holder >= 0 && !atomic_load(cancel))
+        while (is_held(w, start) && !atomic_load(cancel))
                 pthread_cond_wait(&w->changed, &w->lock);
-        int r = atomic_load(cancel) ? -ECANCELED : 0;
+        int r = atomic_load(cancel) ? -ECANCELED
+                                    : grow_array(&w->holds, &w->capacity, w->n_holds + 1, sizeof(*w->holds));
         if (r == 0)
-                w->holder = (int)kernel;
+                w->holds[w->n_holds++] = (struct window_hold){ kernel, start };
         pthread_mutex_unlock(&w->lock);
         return r;
 }
@@ -36,8 +49,11 @@ int window_acquire(struct window *w, unsigned kernel, const atomic_bool *cancel)
 void window_release(struct window *w, unsigned kernel)
 {
         pthread_mutex_lock(&w->lock);
-        if (w->holder == (int)kernel)
-                w->holder = -1;
+        for (size_t i = 0; i < w->n_holds; i++)
+                if (w->holds[i].kernel == kernel) {
+                        w->holds[i] = w->holds[--w->n_holds];
+                        break;
+                }
         pthread_cond_broadcast(&w->changed);
         pthread_mutex_unlock(&w->lock);
 }

@@ -137,6 +137,26 @@ class Kernels(Case):
             self.assertEqual(properties["State"], "inactive" if kernel["id"] else "running")
             self.assertEqual(properties["Backend"], "native" if kernel["id"] else "primary")
             self.assertEqual(properties["BootTimestamp"], 0)
+            self.assertEqual((properties["StateReason"], properties["StateCause"]), ("", "none"))
+            self.assertEqual((properties["StateTimestamp"], properties["CpusOnline"]), (0, 0))
+
+    def test_documents(self):
+        def document(*words):
+            return json.loads(subprocess.run([MPARTCTL, *words, "--json"], check=True, stdout=subprocess.PIPE,
+                                             env=self.bus.environment).stdout)
+
+        planned = json.loads(self.plan)["kernels"]
+        listed = document("list")["kernels"]
+        self.assertEqual([k["id"] for k in listed], [k["id"] for k in planned])
+        one = document("status", "1")
+        self.assertEqual((one.pop("format"), one.pop("version")), ("mpart-kernel", 1))
+        self.assertEqual({key: one[key] for key in listed[1]}, listed[1])
+        self.assertEqual((one["state"], one["cause"], one["reason"], one["state_since"]), ("inactive", "none", "", 0))
+        self.assertEqual([r["start"] for r in one["ranges"]], [m["start"] for m in planned[1]["memory"]])
+        self.assertEqual(one["cmdline"], planned[1]["cmdline"]["linux"])
+        status = document("status")
+        self.assertEqual((status["format"], status["plan_in_effect"]), ("mpart-status", False))
+        self.assertGreater(len(status["differences"]), 0)
 
     def test_object_manager_lists_all(self):
         objects = self.object().GetManagedObjects(dbus_interface="org.freedesktop.DBus.ObjectManager")

@@ -114,6 +114,39 @@ class Manual(Case):
             self.assertTrue(all(word.startswith(words[-1]) for word in got), got)
 
 
+class Libraries(Case):
+    """Libraries that few verbs need are loaded by those alone: every other one starts several times as fast."""
+
+    LATE = {"libarchive.so.13": "packing", "libsmartcols.so.1": "table", "libsystemd.so.0": "mpartd",
+            "libpci.so.3": "PCI"}
+
+    def test_start_needs_none(self):
+        linked = run("version", env={"LD_TRACE_LOADED_OBJECTS": "1"}).stdout
+        self.assertIn("libcjson", linked)
+        for library in (*self.LATE, "libelf", "libkmod", "libnuma", "libcrypto"):
+            self.assertNotIn(library, linked)
+
+    def test_one_that_is_broken(self):
+        broken = self.directory / "broken"
+        broken.mkdir()
+        for library in self.LATE:
+            (broken / library).touch()
+        environment = {"LD_LIBRARY_PATH": broken}
+        root = self.machine()
+        archive = self.directory / "an.archive"
+        archive.touch()
+        run("plan", "--json", "--root", root, env=environment)
+        for arguments, library in ((["machine", "--root", root], "libsmartcols.so.1"),
+                                   (["plan", "--root", archive], "libarchive.so.13"),
+                                   (["capture", self.directory / "new.archive"], "libarchive.so.13"),
+                                   (["list"], "libsystemd.so.0")):
+            with self.subTest(arguments=arguments):
+                text = run(*arguments, code=1, env=environment).stderr.splitlines()[-1]
+                self.assertRegex(text, rf"\Ampartctl: .*{self.LATE[library]}.* needs {library} \(Debian: .*file too short")
+        notes = json.loads(run("machine", "--json", "--root", root, env=environment).stdout)["notes"]
+        self.assertEqual(sum("libpci.so.3" in note for note in notes), 1)
+
+
 class Machine(Case):
     def test_table(self):
         out = run("machine", "--root", self.machine("--nodes", "4", "--cpus", "8")).stdout

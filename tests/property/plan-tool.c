@@ -74,7 +74,7 @@ static void job_done(struct job *j)
         if (!j->request)
                 mpart_cpuset_free(&j->policy.primary_cpus);
         mpart_request_free(j->request);
-        machine_free(&j->machine);
+        mpart_machine_free(j->machine);
         mpart_plan_free(j->plan);
 }
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
+
+#include <cmocka.h>
 
 #include "fake-machine.h"
 #include "fs.h"
@@ -287,5 +291,56 @@ void fake_machine_write(struct scratch *s, const struct fake_machine *f)
         if (!f->no_srat) {
                 write_srat(s, f);
                 write_slit(s, f);
+        }
+}
+
+static const struct fake_memory two_nodes[] = {
+        { 0x1000, 0x9f000, 0 },
+        { MiB, 1000 * MiB, 0 },
+        { 1000 * MiB, 2000 * MiB, 1 },
+        { 4 * GiB, 5 * GiB, 0 },
+};
+const struct fake_machine fake_two_nodes = {
+        .memory = two_nodes,
+        .n_memory = ARRAY_SIZE(two_nodes),
+        .n_nodes = 2,
+        .cpus_per_node = 4,
+        .block_size = 128 * MiB,
+};
+
+struct mpart_machine *fake_machine_read(const struct fake_machine *f)
+{
+        struct scratch s;
+        struct mpart_machine *m = NULL;
+        struct mpart_error e = MPART_ERROR_INIT;
+        scratch_make(&s);
+        fake_machine_write(&s, f);
+        int r = mpart_machine_read(s.path, &m, &e);
+        scratch_remove(&s);
+        if (r < 0)
+                print_error("%s\n", e.text);
+        assert_int_equal(r, 0);
+        return m;
+}
+
+bool machine_has_note(const struct mpart_machine *m, const char *part)
+{
+        for (size_t i = 0; i < m->n_notes; i++)
+                if (strstr(m->notes[i], part))
+                        return true;
+        return false;
+}
+
+void assert_node_memory(const struct mpart_machine *m, const struct fake_machine *f)
+{
+        for (size_t i = 0; i < m->n_nodes; i++) {
+                _cleanup_ranges_ struct mpart_ranges wanted = { 0 };
+                for (size_t k = 0; k < f->n_memory; k++)
+                        if (f->memory[k].node == m->nodes[i].id)
+                                assert_int_equal(mpart_ranges_add(&wanted, f->memory[k].start,
+                                                                 f->memory[k].end - f->memory[k].start),
+                                                0);
+                assert_true(mpart_ranges_equal(&m->nodes[i].memory, &wanted));
+                assert_true(m->nodes[i].exact);
         }
 }

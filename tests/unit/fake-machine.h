@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cpuset.h"
+#include "machine.h"
 #include "ranges.h"
 #include "scratch.h"
 
@@ -44,6 +45,17 @@ static inline unsigned fake_distance(unsigned from, unsigned to)
 }
 
 void fake_machine_write(struct scratch *s, const struct fake_machine *f);
+
+/* Two nodes that meet in the middle of a 128 MiB block; node 0 goes on behind node 1. */
+extern const struct fake_machine fake_two_nodes;
+
+/* The machine as the library reads it, which must not fail. The caller frees it. */
+struct mpart_machine *fake_machine_read(const struct fake_machine *f);
+#define _cleanup_machine_ __attribute__((cleanup(mpart_machine_freep)))
+
+bool machine_has_note(const struct mpart_machine *m, const char *part);
+/* The ranges of each node are those of the fake, and known to be exact. */
+void assert_node_memory(const struct mpart_machine *m, const struct fake_machine *f);
 
 /* An SRAT with the sum of its bytes put right; entries are appended. */
 struct fake_srat {

@@ -160,6 +160,7 @@ static void put_symbols(struct fixture *f, bool absolute_percpu)
                 { "Bpanic_cpu", FIXTURE_VARIABLES + 4 },
                 { "bpanic_cpu_other", FIXTURE_VARIABLES + 8 },
                 { "Djiffies_64", FIXTURE_VARIABLES + 16 },
+                { "D__num_online_cpus", FIXTURE_VARIABLES + 24 },
         };
         uint32_t count = ARRAY_SIZE(symbols);
         uint8_t *p = f->memory + FIXTURE_SYMBOLS;
@@ -186,6 +187,7 @@ void fixture_make(struct fixture *f, bool absolute_percpu)
         const int32_t variables[] = { 3, -1 };
         memcpy(f->memory + FIXTURE_VARIABLES, variables, sizeof(variables));
         fixture_set_u64(f, FIXTURE_VARIABLES + 16, 4294937296);
+        fixture_set_u64(f, FIXTURE_VARIABLES + 24, 2);
 }
 
 void fixture_free(struct fixture *f)
@@ -209,4 +211,23 @@ struct mpart_kmem *fixture_open(const struct fixture *f)
                 print_error("%s\n", e.text);
         assert_int_equal(r, 0);
         return k;
+}
+
+int fixture_setup(void **state)
+{
+        static struct fixture f;
+        fixture_make(&f, true);
+        *state = &f;
+        return 0;
+}
+
+int fixture_teardown(void **state)
+{
+        fixture_free(*state);
+        return 0;
+}
+
+void fixture_put(struct fixture *f, enum fixture_state state, const char *text)
+{
+        fixture_put_record(f, state, 6, text, strlen(text));
 }

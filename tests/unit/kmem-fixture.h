@@ -48,3 +48,9 @@ void fixture_set_u64(struct fixture *f, size_t offset, uint64_t value);
 /* Turns a key of the note into one that nobody knows. */
 void fixture_drop_key(struct fixture *f, const char *key);
 struct mpart_kmem *fixture_open(const struct fixture *f);
+void fixture_put(struct fixture *f, enum fixture_state state, const char *text); /* at level 6 */
+
+/* A test whose state is a fixture of its own; cmocka.h comes first. */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+#define FIXTURE_TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)

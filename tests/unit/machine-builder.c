@@ -281,29 +281,3 @@ struct mpart_machine *machine_from_text(const char *text)
         }
         return TAKE_PTR(m);
 }
-
-void machine_free(struct mpart_machine **pm)
-{
-        struct mpart_machine *m = *pm;
-        if (!m)
-                return;
-        for (size_t i = 0; i < m->n_cpus; i++)
-                mpart_cpuset_free(&m->cpus[i].siblings);
-        for (size_t i = 0; i < m->n_nodes; i++) {
-                mpart_cpuset_free(&m->nodes[i].cpus);
-                mpart_ranges_free(&m->nodes[i].memory);
-        }
-        free(m->cpus);
-        free(m->nodes);
-        free(m->distance);
-        free(m->pci);
-        mpart_ranges_free(&m->ram);
-        mpart_ranges_free(&m->kernel);
-        mpart_ranges_free(&m->crash_kernel);
-        mpart_ranges_free(&m->withheld_ours);
-        mpart_ranges_free(&m->withheld);
-        free(m->uarts);
-        mpart_cpuset_free(&m->consoles);
-        free(m);
-        *pm = NULL;
-}

@@ -17,7 +17,7 @@
 
 #include "machine.h"
 
-/* NULL: the text is wrong; the line is printed to standard error. The caller frees it with machine_free. */
+/* NULL: the text is wrong; the line is printed to standard error. The caller frees it with
+ * mpart_machine_free. */
 struct mpart_machine *machine_from_text(const char *text);
-void machine_free(struct mpart_machine **m);
-#define _cleanup_machine_ __attribute__((cleanup(machine_free)))
+#define _cleanup_machine_ __attribute__((cleanup(mpart_machine_freep)))

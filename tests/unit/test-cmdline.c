@@ -49,7 +49,7 @@ static void test_runs(void **state)
                                                           "node 2 cpus 2 memory 6G-8194M\n"
                                                           "node 3 cpus 3 memory 9G-10G\napic x2apic\n");
         _cleanup_free_ char *line =
-                        ours("memmap=128K$0x70000 memmap=4098M$0x100000000 memmap=1G$0x240000000", "");
+                        ours("memmap=384K$0x30000 memmap=4098M$0x100000000 memmap=1G$0x240000000", "");
         assert_string_equal(plan->kernels[0].cmdline_linux, line);
 }
 

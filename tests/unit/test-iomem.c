@@ -143,7 +143,7 @@ static void test_marker(void **state)
         (void)state;
         static const char ours[] = "memmap=512M$4G memmap=0x20000$0x80000";
         char digits[MARKER_DIGITS + 1], line[512];
-        assert_int_equal(mpart_marker_make(ours, digits), 0);
+        mpart_marker_make(ours, strlen(ours), digits);
         snprintf(line, sizeof(line),
                         "BOOT_IMAGE=/x \"a=b memmap=1M$1M\" memmap=1G$8G,64K!9G mpart.plan=%s %s "
                         "memmap=1M$16G quiet -- memmap=4K$32G",
@@ -164,7 +164,7 @@ static void test_marker_that_lies(void **state)
         static const char *const changed[] = { "memmap=512M$4G", "memmap=512M$5G memmap=0x20000$0x80000",
                 "memmap=0x20000$0x80000 memmap=512M$4G", "quiet memmap=512M$4G memmap=0x20000$0x80000", "" };
         char digits[MARKER_DIGITS + 1], line[512];
-        assert_int_equal(mpart_marker_make(ours, digits), 0);
+        mpart_marker_make(ours, strlen(ours), digits);
         for (size_t i = 0; i < ARRAY_SIZE(changed); i++) {
                 _cleanup_(mpart_cmdline_free) struct mpart_cmdline c = { 0 };
                 snprintf(line, sizeof(line), MARKER_PREFIX "%s %s", digits, changed[i]);

@@ -1,41 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <elf.h>
+/* Looking into a kernel: its memory, log, symbols and state. */
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "kmem-fixture.h"
 #include "macros.h"
-#include "vmcore.h"
 
 #define PAGE 4096
-#define DAMAGES 3000
 #define LOG_MAX 8192
-
-static int setup(void **state)
-{
-        static struct fixture f;
-        fixture_make(&f, true);
-        *state = &f;
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        fixture_free(*state);
-        return 0;
-}
-
-static void put(struct fixture *f, enum fixture_state state, const char *text)
-{
-        fixture_put_record(f, state, 6, text, strlen(text));
-}
 
 struct log {
         char text[LOG_MAX];
@@ -140,9 +116,9 @@ static void test_log(void **state)
         assert_int_equal(log.n, 0);
         assert_int_equal(seq, 0);
 
-        put(f, FIXTURE_FINALIZED, "Linux version 6.1");
-        put(f, FIXTURE_FINALIZED, "two\nlines\tand \x1b[1m\xc3\xa4");
-        put(f, FIXTURE_FINALIZED, "");
+        fixture_put(f, FIXTURE_FINALIZED, "Linux version 6.1");
+        fixture_put(f, FIXTURE_FINALIZED, "two\nlines\tand \x1b[1m\xc3\xa4");
+        fixture_put(f, FIXTURE_FINALIZED, "");
         read_log(k, &seq, 0, &log);
         assert_string_equal(log.text, "[    0.000000] Linux version 6.1\n"
                                       "[    1.000000] two\nlines\tand \\x1b[1m\\xc3\\xa4\n"
@@ -161,11 +137,11 @@ static void test_unfinished_records(void **state)
 {
         struct fixture *f = *state;
         _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f);
-        put(f, FIXTURE_FINALIZED, "a");
-        put(f, FIXTURE_RESERVED, "b");
-        put(f, FIXTURE_FINALIZED, "c");
-        put(f, FIXTURE_COMMITTED, "d");
-        put(f, FIXTURE_REUSABLE, "e");
+        fixture_put(f, FIXTURE_FINALIZED, "a");
+        fixture_put(f, FIXTURE_RESERVED, "b");
+        fixture_put(f, FIXTURE_FINALIZED, "c");
+        fixture_put(f, FIXTURE_COMMITTED, "d");
+        fixture_put(f, FIXTURE_REUSABLE, "e");
         uint64_t seq = 0;
         struct log log;
         read_log(k, &seq, 0, &log);
@@ -193,7 +169,7 @@ static void test_wrapping(void **state)
         for (int i = 0; i < 100; i++) {
                 int n = snprintf(text, sizeof(text), "record %d%*s", i, 200 + i % 17, "end");
                 assert_true(n > 0);
-                put(f, FIXTURE_FINALIZED, text);
+                fixture_put(f, FIXTURE_FINALIZED, text);
                 read_log(k, &seq, MPART_KLOG_FINAL, &log);
                 assert_int_equal(log.n, 1);
                 assert_string_equal(strchr(log.text, ']') + 2, strcat(text, "\n"));
@@ -227,7 +203,7 @@ static void test_json(void **state)
         _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f);
         _cleanup_free_ char *line = NULL;
         uint64_t seq = 1;
-        put(f, FIXTURE_FINALIZED, "");
+        fixture_put(f, FIXTURE_FINALIZED, "");
         fixture_put_record(f, FIXTURE_FINALIZED, 4, "\"q\" \xc3\xa4 \xff\xc3\n\0", 11);
         assert_int_equal(mpart_klog_read(k, &seq, 0, keep_json, &line, NULL), -ECANCELED);
         assert_string_equal(line,
@@ -271,19 +247,33 @@ static void test_symbols(void **state)
 static void test_state(void **state)
 {
         struct fixture *f = *state;
-        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f), *old = NULL;
+        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f), *old = NULL, *one = NULL;
+        struct fixture single;
         struct mpart_kstate s;
         assert_int_equal(mpart_kstate_read(k, &s, NULL), 0);
         assert_true(s.found);
         assert_int_equal(s.system_state, MPART_SYSTEM_RUNNING);
         assert_int_equal(s.panic_cpu, -1);
         assert_int_equal(s.jiffies, 4294937296);
+        assert_int_equal(s.cpus_online, 2);
         f->memory[FIXTURE_VARIABLES] = MPART_SYSTEM_RESTART;
         memset(f->memory + FIXTURE_VARIABLES + 4, 0, 4);
         memset(f->memory + FIXTURE_SYMBOLS, 0, 0x1000); /* not looked up twice */
         assert_int_equal(mpart_kstate_read(k, &s, NULL), 0);
         assert_int_equal(s.system_state, MPART_SYSTEM_RESTART);
         assert_int_equal(s.panic_cpu, 0);
+
+        /* A kernel for one CPU has no count of them. */
+        fixture_make(&single, false);
+        char *name_of_count = memmem(single.memory + FIXTURE_SYMBOLS, 0x1000, "__num_online", 12);
+        assert_non_null(name_of_count);
+        *name_of_count = '-';
+        one = fixture_open(&single);
+        assert_int_equal(mpart_kstate_read(one, &s, NULL), 0);
+        assert_true(s.found);
+        assert_int_equal(s.cpus_online, 0);
+        mpart_kmem_free(TAKE_PTR(one));
+        fixture_free(&single);
 
         fixture_drop_key(f, "SYMBOL(kallsyms_names)");
         old = fixture_open(f);
@@ -299,227 +289,18 @@ static void test_state(void **state)
         assert_null(mpart_system_state_to_string(-1));
 }
 
-static int count_progress(void *data, uint64_t done, uint64_t total)
-{
-        assert_int_equal(total, FIXTURE_SIZE);
-        *(uint64_t *)data = done;
-        return 0;
-}
-
-static int cancel_half_way(void *data, uint64_t done, uint64_t total)
-{
-        (void)data;
-        return done * 2 >= total ? -ECANCELED : 0;
-}
-
-static int scratch_file(void)
-{
-        char path[] = "/tmp/test-kmem.XXXXXX";
-        int fd = mkstemp(path);
-        assert_true(fd >= 0);
-        unlink(path);
-        return fd;
-}
-
-static void test_dump(void **state)
-{
-        struct fixture *f = *state;
-        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f);
-        _cleanup_close_ int fd = scratch_file();
-        uint64_t done = 0;
-        assert_int_equal(mpart_vmcore_write(k, fd, count_progress, &done, NULL), 0);
-        assert_int_equal(done, FIXTURE_SIZE);
-
-        Elf64_Ehdr ehdr;
-        Elf64_Phdr phdr[3];
-        assert_int_equal(pread(fd, &ehdr, sizeof(ehdr), 0), sizeof(ehdr));
-        assert_int_equal(ehdr.e_type, ET_CORE);
-        assert_int_equal(ehdr.e_phnum, 3);
-        assert_int_equal(pread(fd, phdr, sizeof(phdr), (off_t)ehdr.e_phoff), sizeof(phdr));
-        assert_int_equal(phdr[0].p_type, PT_NOTE);
-        _cleanup_free_ char *note = malloc(phdr[0].p_filesz);
-        assert_int_equal(pread(fd, note, phdr[0].p_filesz, (off_t)phdr[0].p_offset), phdr[0].p_filesz);
-        assert_memory_equal(note, f->memory + FIXTURE_NOTE, phdr[0].p_filesz);
-
-        assert_true(phdr[1].p_vaddr == FIXTURE_STEXT &&
-                        phdr[2].p_vaddr == FIXTURE_PAGE_OFFSET + FIXTURE_START);
-        assert_int_equal(phdr[1].p_paddr, FIXTURE_START);
-        assert_int_equal(phdr[1].p_offset, phdr[2].p_offset);
-        assert_int_equal(phdr[2].p_filesz, FIXTURE_SIZE);
-        _cleanup_free_ uint8_t *memory = malloc(FIXTURE_SIZE);
-        assert_int_equal(pread(fd, memory, FIXTURE_SIZE, (off_t)phdr[2].p_offset), FIXTURE_SIZE);
-        assert_memory_equal(memory, f->memory, FIXTURE_SIZE);
-        struct stat st;
-        assert_int_equal(fstat(fd, &st), 0);
-        assert_int_equal(st.st_size, phdr[2].p_offset + FIXTURE_SIZE);
-        assert_true(st.st_blocks * 512 < (blkcnt_t)(FIXTURE_SIZE / 4)); /* holes */
-}
-
-/* A file that is not empty is written whole: no hole lets old bytes through. */
-static void test_dump_over_a_file(void **state)
-{
-        struct fixture *f = *state;
-        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f);
-        _cleanup_close_ int fd = scratch_file();
-        char page[PAGE];
-        memset(page, 'x', sizeof(page));
-        for (uint64_t i = 0; i < FIXTURE_SIZE / PAGE; i++)
-                assert_int_equal(write(fd, page, PAGE), PAGE);
-        assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-        assert_int_equal(mpart_vmcore_write(k, fd, NULL, NULL, NULL), 0);
-        assert_int_equal(pread(fd, page, PAGE, FIXTURE_SIZE - PAGE), PAGE);
-        assert_int_equal(page[0], 0);
-
-        assert_int_equal(mpart_vmcore_write(k, fd, cancel_half_way, NULL, NULL), -ECANCELED);
-        struct mpart_error e = MPART_ERROR_INIT;
-        assert_int_equal(mpart_vmcore_write(k, -1, NULL, NULL, &e), -EBADF);
-        assert_string_not_equal(e.text, "");
-}
-
-/* A fixed sequence of numbers (xorshift64). */
-static uint64_t next_random(uint64_t *seed)
-{
-        *seed ^= *seed << 13;
-        *seed ^= *seed >> 7;
-        *seed ^= *seed << 17;
-        return *seed;
-}
-
-static int count_record(void *data, const struct mpart_klog_record *r)
-{
-        size_t *n = data;
-        assert_true(r->length <= UINT16_MAX);
-        assert_true(++*n <= FIXTURE_RECORDS << 20);
-        char *json = mpart_klog_format_json(r);
-        assert_non_null(json);
-        free(json);
-        return *n > 64 ? -ECANCELED : 0;
-}
-
-/* All that there is, on memory that may be anything. */
-static bool use_everything(const struct fixture *f)
-{
-        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = NULL;
-        if (mpart_kmem_open(&f->range, 1, &k, NULL) < 0)
-                return false;
-        struct mpart_kstate s;
-        uint64_t seq = 0, first, last;
-        size_t n = 0;
-        mpart_klog_read(k, &seq, 0, count_record, &n, NULL);
-        seq = 3;
-        n = 0;
-        mpart_klog_read(k, &seq, MPART_KLOG_FINAL, count_record, &n, NULL);
-        mpart_klog_span(k, 5, &first, &last, NULL);
-        mpart_kstate_read(k, &s, NULL);
-        return true;
-}
-
-static const struct {
-        size_t start, size;
-} parts[] = {
-        { FIXTURE_PGD, 0x5000 },
-        { FIXTURE_NOTE, 2400 },
-        { FIXTURE_RING, 64 + 80 },
-        { FIXTURE_DESCS, FIXTURE_RECORDS * 24 },
-        { FIXTURE_INFOS, FIXTURE_RECORDS * 88 },
-        { FIXTURE_SYMBOLS, 400 },
-        { FIXTURE_SYMBOLS + 0x8000, 0x300 },
-        { FIXTURE_SYMBOLS + 0x9000, 0x200 },
-        { FIXTURE_SYMBOLS + 0xa000, 0x200 },
-        { FIXTURE_SYMBOLS + 0xb000, 0x40 },
-};
-
-static void test_damage(void **state)
-{
-        struct fixture *f = *state;
-        for (int i = 0; i < 20; i++)
-                put(f, FIXTURE_FINALIZED, "some text of a record");
-        _cleanup_free_ uint8_t *whole = malloc(FIXTURE_END);
-        memcpy(whole, f->memory, FIXTURE_END);
-
-        uint64_t seed = 0x6d706172;
-        unsigned opened = 0;
-        for (int i = 0; i < DAMAGES; i++) {
-                for (uint64_t n = 1 + next_random(&seed) % 4; n > 0; n--) {
-                        size_t part = next_random(&seed) % ARRAY_SIZE(parts);
-                        size_t at = parts[part].start + next_random(&seed) % parts[part].size;
-                        f->memory[at] = (uint8_t)next_random(&seed);
-                }
-                opened += use_everything(f);
-                memcpy(f->memory, whole, FIXTURE_END);
-        }
-        assert_true(opened > DAMAGES / 2 && opened < DAMAGES); /* the damage hits, but not always the door */
-}
-
-/* Each byte of the ring's own structure and of the note's numbers, one after the other. */
-static void test_extremes(void **state)
-{
-        struct fixture *f = *state;
-        for (int i = 0; i < 20; i++)
-                put(f, FIXTURE_FINALIZED, "some text of a record");
-        for (size_t at = FIXTURE_RING; at < FIXTURE_RING + 64 + 80; at++)
-                for (int value = 0; value < 256; value += 51) {
-                        uint8_t was = f->memory[at];
-                        f->memory[at] = (uint8_t)value;
-                        use_everything(f);
-                        f->memory[at] = was;
-                }
-        for (size_t at = FIXTURE_NOTE + 24; at < FIXTURE_NOTE + 2400; at++) {
-                uint8_t was = f->memory[at];
-                if (was < '0' || was > '9')
-                        continue;
-                f->memory[at] = '9';
-                use_everything(f);
-                f->memory[at] = was;
-        }
-        assert_true(use_everything(f));
-}
-
-/* Page tables that lead back to themselves end at the lowest level. */
-static void test_circular_tables(void **state)
-{
-        struct fixture *f = *state;
-        for (size_t i = 0; i < 511; i++) /* the last one maps the image */
-                fixture_set_u64(f, FIXTURE_PGD + i * 8, (FIXTURE_START + FIXTURE_PGD) | 0x63);
-        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f);
-        assert_int_equal(k->page_offset, 0);
-        use_everything(f);
-}
-
-/* Memory that ends within what is read. */
-static void test_every_end(void **state)
-{
-        struct fixture *f = *state;
-        put(f, FIXTURE_FINALIZED, "some text of a record");
-        for (size_t size = 0x9000; size < FIXTURE_END + PAGE; size += 1021) {
-                uint8_t *part = malloc(size); /* exactly: a read behind it is seen */
-                memcpy(part, f->memory, size);
-                const struct fixture cut = { .range = { FIXTURE_START, size, part } };
-                assert_true(use_everything(&cut));
-                free(part);
-        }
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
-        const struct CMUnitTest tests[] = {
-                TEST(test_memory),
-                TEST(test_two_ranges),
-                TEST(test_no_kernel),
-                TEST(test_log),
-                TEST(test_unfinished_records),
-                TEST(test_wrapping),
-                TEST(test_json),
-                TEST(test_symbols),
-                TEST(test_state),
-                TEST(test_dump),
-                TEST(test_dump_over_a_file),
-                TEST(test_damage),
-                TEST(test_extremes),
-                TEST(test_circular_tables),
-                TEST(test_every_end),
+        static const struct CMUnitTest tests[] = {
+                FIXTURE_TEST(test_memory),
+                FIXTURE_TEST(test_two_ranges),
+                FIXTURE_TEST(test_no_kernel),
+                FIXTURE_TEST(test_log),
+                FIXTURE_TEST(test_unfinished_records),
+                FIXTURE_TEST(test_wrapping),
+                FIXTURE_TEST(test_json),
+                FIXTURE_TEST(test_symbols),
+                FIXTURE_TEST(test_state),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include "kernel.h"
 #include "ledger.h"
 #include "macros.h"
 #include "scratch.h"
@@ -40,9 +39,6 @@ static void test_names_round_trip(void **state)
                 assert_int_equal(kernel_end_from_string(kernel_end_to_string((enum kernel_end)i)), i);
         for (int i = 0; i < _END_ACTION_MAX; i++)
                 assert_int_equal(end_action_from_string(end_action_to_string((enum end_action)i)), i);
-        for (int i = 0; i < _KERNEL_STATE_MAX; i++)
-                assert_int_equal(kernel_state_from_string(kernel_state_to_string((enum kernel_state)i)), i);
-        assert_int_equal(kernel_state_from_string("no"), _KERNEL_STATE_INVALID);
         assert_null(ledger_stage_to_string(_LEDGER_STAGE_MAX));
 }
 

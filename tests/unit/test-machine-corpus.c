@@ -16,7 +16,6 @@
 #include "machine.h"
 #include "macros.h"
 
-#define _cleanup_machine_ _cleanup_(mpart_machine_freep)
 #define EXPECTED_FILE "EXPECTED-node-ranges.txt"
 
 struct expected {

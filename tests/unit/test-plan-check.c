@@ -247,20 +247,24 @@ static void test_pci_of_secondary(void **state)
         assert_non_null(strstr(e.text, "10000:00:02.0"));
 }
 
-/* Windows of their own are legal where they do not overlap. */
+/* Kernels may share a window, or have windows that do not overlap. */
 static void test_two_windows(void **state)
 {
         (void)state;
         _cleanup_machine_ struct mpart_machine *m = build(MACHINE);
         _cleanup_plan_ struct mpart_plan *plan = fresh(m);
         assert_int_equal(plan->kernels[0].memory[0].start, 0x1000);
-        assert_int_equal(plan->kernels[0].memory[0].size, 0x6f000);
-        plan->kernels[0].memory[0].size = 0x4f000;
-        plan->kernels[2].low_memory.start = 0x50000;
+        assert_int_equal(plan->kernels[0].memory[0].size, 0x2f000);
+        assert_int_equal(plan->kernels[2].low_memory.start, 0x50000);
+        assert_int_equal(plan->kernels[3].low_memory.start, 0x30000);
         struct mpart_error e = MPART_ERROR_INIT;
         assert_int_equal(mpart_plan_check(plan, m, &e), 0);
-        plan->kernels[2].low_memory.start = 0x60000;
+        plan->kernels[3].low_memory.start = 0x40000;
         assert_int_equal(mpart_plan_check(plan, m, &e), -EBADMSG);
+        plan->kernels[3].low_memory.start = 0x50000;
+        assert_int_equal(mpart_plan_check(plan, m, &e), -EBADMSG); /* nobody has the other one now */
+        plan->kernels[0].memory[0].size = 0x4f000;
+        assert_int_equal(mpart_plan_check(plan, m, &e), 0);
 }
 
 int main(void)

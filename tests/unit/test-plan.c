@@ -146,7 +146,7 @@ static void test_per_core(void **state)
                                                           "core 0,4\ncore 1,5\ncore 2,6\ncore 3,7\n");
         _cleanup_plan_ struct mpart_plan *plan = make_plan_of_kind(m, MPART_POLICY_PER_CORE);
         assert_int_equal(plan->n_kernels, 4);
-        assert_kernel(plan, 0, "primary 0,4 0x1000+0x6f000@0 0x90000+0xf000@0 0x100000+0x3ff00000@0");
+        assert_kernel(plan, 0, "primary 0,4 0x1000+0x2f000@0 0x90000+0xf000@0 0x100000+0x3ff00000@0");
         assert_kernel(plan, 1, "core1 1,5 0x40000000+0x40000000@0");
         assert_kernel(plan, 2, "core2 2,6 0x100000000+0x40000000@1");
         assert_kernel(plan, 3, "core3 3,7 0x140000000+0x40000000@1");
@@ -172,7 +172,7 @@ static void test_per_cpu_rest(void **state)
         _cleanup_machine_ struct mpart_machine *m = build("node 0 cpus 0-2 memory " LOW ",1M-1028M\n"
                                                           "node 1 cpus 3-5 memory 4G-5124M\n");
         _cleanup_plan_ struct mpart_plan *plan = make_plan_of_kind(m, MPART_POLICY_PER_CPU);
-        assert_kernel(plan, 0, "primary 0 0x1000+0x6f000@0 0x90000+0xf000@0 0x100000+0x15700000@0");
+        assert_kernel(plan, 0, "primary 0 0x1000+0x2f000@0 0x90000+0xf000@0 0x100000+0x15700000@0");
         assert_kernel(plan, 1, "cpu1 1 0x15800000+0x15600000@0");
         assert_kernel(plan, 2, "cpu2 2 0x2ae00000+0x15600000@0");
         assert_kernel(plan, 3, "cpu3 3 0x100000000+0x15800000@1");
@@ -224,6 +224,19 @@ static void test_low_window(void **state)
                         build("node 0 cpus 0 memory 0-640K,1M-1G\nnode 1 cpus 1 memory 4G-5G\n");
         _cleanup_plan_ struct mpart_plan *top = make_plan_of_kind(full, MPART_POLICY_PER_NUMA);
         assert_int_equal(top->kernels[1].low_memory.start, 0x80000);
+
+        /* One each, as far as the primary keeps 128 KiB; then they take turns. */
+        static const uint64_t starts[] = { 0x70000, 0x50000, 0x30000, 0x70000, 0x50000 };
+        _cleanup_machine_ struct mpart_machine *many = build("node 0 cpus 0-5 memory " LOW ",1M-4G\n");
+        _cleanup_plan_ struct mpart_plan *six = make_plan_of_kind(many, MPART_POLICY_PER_CPU);
+        assert_int_equal(six->n_kernels, 1 + ARRAY_SIZE(starts));
+        for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
+                assert_int_equal(six->kernels[i + 1].low_memory.start, starts[i]);
+        _cleanup_machine_ struct mpart_machine *little =
+                        build("node 0 cpus 0-5 memory 0x1000-0x50000,1M-4G\n");
+        _cleanup_plan_ struct mpart_plan *one = make_plan_of_kind(little, MPART_POLICY_PER_CPU);
+        for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
+                assert_int_equal(one->kernels[i + 1].low_memory.start, 0x30000);
 
         assert_refused("node 0 cpus 0 memory 0-0x20000,0x48000-0x68000,1M-1G\nnode 1 cpus 1 memory 4G-5G\n",
                         &(struct mpart_policy){ 0 }, -ENOSPC, "below 640 KiB");

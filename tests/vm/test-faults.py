@@ -116,6 +116,49 @@ def preserve(vm):
     equal(online(vm), "0-1,4-7")
 
 
+def told(vm, kernel):
+    """State, cause, time of the state, reason."""
+    return [vm.check(f"busctl get-property org.mpartd1 /org/mpartd1/kernel/{kernel} org.mpartd1.Kernel {name}").strip()
+            for name in ("State", "StateCause", "StateTimestamp", "StateReason")]
+
+
+@road.step
+def restart_keeps_failed(vm):
+    """A failed kernel is failed after a restart of mpartd, for the same cause and since the same time."""
+    now = since_now(vm)
+    boot(vm, 3, "guest_panic_at=1", "--on-crash preserve --no-dump")
+    wait_journal(vm, now, "failed: .*preserved")
+    before = told(vm, 3)
+    equal(before[:2], ['s "failed"', 's "crash"'])
+    now = since_now(vm)
+    vm.check("systemctl restart mpartd")
+    equal(told(vm, 3), before)
+    equal(online(vm), "0-1,4-5")
+    contains(vm.check("mpartctl log 3"), "sysrq triggered crash")
+    contains(vm.check("mpartctl status 3"), "failed (crash) since")
+    contains(vm.run(f"mpartctl boot 3 {IMAGE}").err, "stop it first")
+    equal(vm.run(f"journalctl -o cat --since=@{now} -u mpartd | grep 'kernel 3 .*: running'").out, "")
+    vm.check("mpartctl stop 3")
+    equal(online(vm), "0-1,4-7")
+    equal(told(vm, 3)[:2], ['s "inactive"', 's "requested"'])
+
+    now = since_now(vm)
+    boot(vm, 3, "guest_panic_at=1")
+    wait_journal(vm, now, "failed: crashed: ")
+    vm.check("systemctl kill -s KILL mpartd")  # most likely over the dump; the next one finishes what was begun
+    wait_journal(vm, now, "failed: crashed: .*dumped to")
+    equal(online(vm), "0-1,4-7")
+    before = told(vm, 3)
+    vm.check("systemctl restart mpartd")
+    equal(told(vm, 3), before)
+    fields = f"journalctl -o cat --since=@{now} MPART_KERNEL=3 MPART_STATE=failed MPART_CAUSE=crash"
+    contains(vm.check(fields), "kernel 3 (node3): failed: crashed")
+    vm.check("systemctl stop mpartd; truncate -s 40 /run/mpartd/state-3.json; systemctl start mpartd")
+    vm.check("rm /run/mpartd/state-3.json.bad")
+    equal(state(vm, 3), "inactive")
+    alive(vm, 1)
+
+
 @road.step
 def reboot(vm):
     """A restart inside a kernel ends that kernel alone; asked to, it boots again."""
@@ -214,8 +257,38 @@ def damaged_ledger(vm):
     """A ledger that cannot be read is set aside and told; the kernel beside it is adopted."""
     vm.check("systemctl stop mpartd; echo '{\"torn' >/run/mpartd/kernel-2.json; systemctl start mpartd")
     contains(reason(vm, 2), "set aside")
-    vm.check("test -e /run/mpartd/kernel-2.json.bad; rm /run/mpartd/kernel-2.json.bad")
+    vm.check("rm /run/mpartd/kernel-2.json.bad")
+    boot(vm, 2)
+    vm.check("mpartctl stop 2")
     equal(state(vm, 1), "running")
+    alive(vm, 1)
+
+    # One that runs is found by what its memory tells, whatever is left of the files.
+    for damage in ("truncate -s 100 kernel-3.json", "truncate -s 100 kernel-3.json; rm state-3.json",
+                   "rm kernel-3.json", "rm kernel-3.json state-3.json"):
+        boot(vm, 3, "guest_mark=kept")
+        vm.check(f"systemctl stop mpartd; cd /run/mpartd; {damage}; systemctl start mpartd")
+        equal(told(vm, 3)[:2], ['s "running"', 's "ledger-damaged"'])
+        contains(vm.check("mpartctl status 3"), "guest_mark=kept")
+        equal(online(vm), "0-1,4-5")
+        alive(vm, 3)
+        vm.check("mpartctl stop 3; rm -f /run/mpartd/*.bad")
+        equal(online(vm), "0-1,4-7")
+
+    # Of one that does not surely run nothing is touched until it is stopped.
+    vm.put("/root/send-init", Path(sys.argv[2]).read_bytes(), 0o755)
+    boot(vm, 3)
+    vm.check("systemctl stop mpartd; /root/send-init 6 7; echo torn >/run/mpartd/kernel-3.json; systemctl start mpartd")
+    for _ in range(2):
+        equal(told(vm, 3)[:2], ['s "failed"', 's "ledger-damaged"'])
+        contains(reason(vm, 3), "CPU 6-7 is still taken")
+        equal(online(vm), "0-1,4-5")
+        equal(vm.run(f"mpartctl boot 3 {IMAGE}").rc, 1)
+        vm.check("systemctl restart mpartd")
+    vm.check("mpartctl stop 3; rm /run/mpartd/kernel-3.json.bad")
+    equal(online(vm), "0-1,4-7")
+    boot(vm, 3)
+    vm.check("mpartctl stop 3")
     alive(vm, 1)
 
 
