@@ -4,23 +4,21 @@
  * shutdown. Static, on the C library alone. */
 #pragma once
 
-#include <poll.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "backoff.h"
 #include "fifo.h"
+#include "frames.h"
+#include "lookout.h"
 #include "ring.h"
 #include "shared-region.h"
-
-#define AGENT_FDS_MAX 64
 
 struct region {
         struct mpart_shared_header *header; /* NULL: no region */
         uint64_t size;
         struct ring console_up, console_down, control_up, control_down;
-        uint64_t next_beat, clock_tick;  /* CLOCK_MONOTONIC, ns; the tick is the last sequence seen */
-        uint64_t daemon_beat, daemon_at; /* last heartbeat seen, and when */
+        uint64_t clock_tick;             /* the last sequence seen */
+        uint64_t daemon_beat, daemon_at; /* last heartbeat seen, and when: CLOCK_MONOTONIC, ns */
 };
 
 struct console {
@@ -44,23 +42,26 @@ struct job {
         bool tty;
 };
 
+struct network {
+        struct frames frames; /* .tap -1: no interface */
+        uint64_t not_before;  /* CLOCK_MONOTONIC, ns: when it may be tried again */
+};
+
 struct agent {
         struct region region;
+        struct lookout lookout;
         struct console console;
+        struct network network;
         struct job jobs[MPART_EXEC_JOBS];
-        int proc;                /* descriptor of /proc: it may be moved away */
-        int own_pidns;           /* -1 without an init */
-        char **command;          /* of the init; NULL: none, the agent is the init */
-        pid_t init;              /* 0: none, or ended */
-        pid_t start;             /* of the start script, 0: none */
-        pid_t net;               /* of the process that carries frames, 0: none */
-        uint64_t net_not_before; /* CLOCK_MONOTONIC, ns: when it may start again */
+        int proc;       /* descriptor of /proc: it may be moved away */
+        int own_pidns;  /* -1 without an init */
+        char **command; /* of the init; NULL: none, the agent is the init */
+        pid_t init;     /* 0: none, or ended */
+        pid_t start;    /* of the start script, 0: none */
+        int signals;    /* signalfd: children that have ended */
         bool is_pid1, stopping;
         uint64_t kill_at; /* CLOCK_MONOTONIC, ns; 0: nothing is being ended */
         bool over;        /* the state says why */
-        bool ready;       /* descriptors may have something: else a turn looks at the rings alone */
-        struct pollfd fds[AGENT_FDS_MAX];
-        nfds_t n_fds;
         uint8_t buffer[MPART_EXEC_CHUNK + sizeof(struct mpart_control)];
         uint8_t record[0x10000];
 };
@@ -69,7 +70,7 @@ struct agent {
 int region_open(struct agent *a);
 void region_set_state(struct agent *a, enum mpart_agent_state state);
 enum mpart_agent_state region_state(const struct agent *a);
-void region_beat(struct agent *a, uint64_t now);
+void region_beat(void *userdata, uint64_t now); /* of the lookout: the agent */
 bool region_daemon_lives(const struct region *r, uint64_t now);
 
 /* child.c */
@@ -86,15 +87,11 @@ pid_t child_start(struct agent *a, const struct child *c);
 int terminal_open(struct agent *a, int *ret_master, int *ret_slave);
 void terminal_resize(int master, unsigned rows, unsigned columns);
 
-/* console.c, exec.c: `serve` moves what can be moved and tells whether anything was. */
-void console_start(struct agent *a);
-bool console_serve(struct agent *a, uint64_t now);
-void console_add_fds(struct agent *a);
+/* console.c, exec.c, net.c: users of the lookout, each with the agent for its userdata. */
+int console_start(struct agent *a);
 void console_reaped(struct agent *a, pid_t pid, uint64_t now);
 void console_resize(struct agent *a, unsigned rows, unsigned columns);
-void exec_start(struct agent *a);
-bool exec_serve(struct agent *a);
-void exec_add_fds(struct agent *a);
+int exec_start(struct agent *a);
 void exec_reaped(struct agent *a, pid_t pid, int status);
 
 /* init.c */
@@ -105,11 +102,4 @@ void init_reaped(struct agent *a, pid_t pid, int status);
 
 /* net.c. Modules come first: the interface needs one. */
 void net_load_modules(void);
-void net_serve(struct agent *a, uint64_t now);
-void net_reaped(struct agent *a, pid_t pid);
-
-static inline void add_fd(struct agent *a, int fd, short events)
-{
-        if (a->n_fds < AGENT_FDS_MAX && fd >= 0 && events)
-                a->fds[a->n_fds++] = (struct pollfd){ .fd = fd, .events = events };
-}
+int net_start(struct agent *a);

@@ -8,11 +8,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent.h"
 #include "macros.h"
+
+#define TIMER_SLACK_NS 50000UL /* the kernel's default; children inherit the agent's */
 
 static const char *const default_environment[] = {
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -40,6 +43,7 @@ static void run(const struct child *c, int root)
         sigprocmask(SIG_SETMASK, &none, NULL);
         for (int s = 1; s < 65; s++)
                 signal(s, SIG_DFL);
+        prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
         setsid();
         if (c->tty)
                 ioctl(c->in, TIOCSCTTY, 0);

@@ -12,11 +12,6 @@
 /* Output that nobody takes for so long is thrown away: the shell must not hang on it. */
 #define STALL_NS UINT64_C(2000000000)
 
-void console_start(struct agent *a)
-{
-        a->console = (struct console){ .master = -1, .typed = { .limit = TYPED_MAX } };
-}
-
 static const char *const *shell_words(void)
 {
         static const char *const words[] = { "sh", "-c",
@@ -78,7 +73,7 @@ static bool take_output(struct agent *a, uint64_t now)
         return n > 0;
 }
 
-static bool give_input(struct agent *a)
+static bool give_input(struct agent *a, bool ready)
 {
         struct console *c = &a->console;
         bool moved = false;
@@ -89,27 +84,37 @@ static bool give_input(struct agent *a)
                 c->wanted |= moved;
                 fifo_put(&c->typed, bytes, n);
         }
-        if (c->master >= 0 && c->typed.size > 0 && (moved || a->ready))
+        if (c->master >= 0 && c->typed.size > 0 && (moved || ready))
                 moved |= fifo_flush(&c->typed, c->master) > 0;
         return moved;
 }
 
-bool console_serve(struct agent *a, uint64_t now)
+static bool serve(void *userdata, uint64_t now, bool ready)
 {
+        struct agent *a = userdata;
         struct console *c = &a->console;
-        bool moved = give_input(a);
+        bool moved = give_input(a, ready);
         if (c->wanted && c->shell == 0 && now >= c->not_before && !a->stopping)
                 start_shell(a, now);
         /* Of a terminal that is not waited for nothing is heard. */
-        if (c->master >= 0 && (a->ready || c->stalled || c->shell == 0))
+        if (c->master >= 0 && (ready || c->stalled || c->shell == 0))
                 moved |= take_output(a, now);
         return moved;
 }
 
-void console_add_fds(struct agent *a)
+static void add_fds(void *userdata, struct lookout_set *set)
 {
-        struct console *c = &a->console;
+        const struct agent *a = userdata;
+        const struct console *c = &a->console;
         /* A terminal whose shell has ended hangs up all the time: it is read without waiting for it. */
         if (c->shell > 0)
-                add_fd(a, c->master, (short)((c->stalled ? 0 : POLLIN) | (c->typed.size > 0 ? POLLOUT : 0)));
+                lookout_wait_for(set, c->master,
+                                (short)((c->stalled ? 0 : POLLIN) | (c->typed.size > 0 ? POLLOUT : 0)));
+}
+
+int console_start(struct agent *a)
+{
+        static const struct lookout_user user = { .serve = serve, .add_fds = add_fds };
+        a->console = (struct console){ .master = -1, .typed = { .limit = TYPED_MAX } };
+        return lookout_add(&a->lookout, &user, a);
 }

@@ -12,12 +12,6 @@
 #define WORDS_MAX 4096
 #define RECORDS_PER_TURN 64
 
-void exec_start(struct agent *a)
-{
-        for (size_t i = 0; i < ARRAY_SIZE(a->jobs); i++)
-                a->jobs[i] = (struct job){ .in = -1, .out = { -1, -1 } };
-}
-
 static struct job *find(struct agent *a, uint32_t id)
 {
         for (size_t i = 0; i < ARRAY_SIZE(a->jobs); i++)
@@ -275,12 +269,14 @@ static bool serve_job(struct agent *a, struct job *j)
         return moved;
 }
 
-bool exec_serve(struct agent *a)
+static bool serve(void *userdata, uint64_t now, bool ready)
 {
+        struct agent *a = userdata;
+        (void)now;
         bool moved = take_records(a);
         for (size_t i = 0; i < ARRAY_SIZE(a->jobs); i++) {
                 struct job *j = &a->jobs[i];
-                bool due = moved || a->ready || j->pid == 0 || j->used > 0 || j->input_ends;
+                bool due = moved || ready || j->pid == 0 || j->used > 0 || j->input_ends;
                 if (j->id != 0 && due)
                         moved |= serve_job(a, j);
         }
@@ -296,15 +292,24 @@ void exec_reaped(struct agent *a, pid_t pid, int status)
                 }
 }
 
-void exec_add_fds(struct agent *a)
+static void add_fds(void *userdata, struct lookout_set *set)
 {
+        struct agent *a = userdata;
         bool room = ring_available(&a->region.control_up) >= MPART_EXEC_CHUNK + 256;
         for (size_t i = 0; i < ARRAY_SIZE(a->jobs); i++) {
                 struct job *j = &a->jobs[i];
                 if (j->id == 0)
                         continue;
-                add_fd(a, j->in, j->input.size > 0 ? POLLOUT : 0);
+                lookout_wait_for(set, j->in, j->input.size > 0 ? POLLOUT : 0);
                 for (int s = 0; s < 2; s++)
-                        add_fd(a, j->out[s], room && j->credit[s] > 0 ? POLLIN : 0);
+                        lookout_wait_for(set, j->out[s], room && j->credit[s] > 0 ? POLLIN : 0);
         }
+}
+
+int exec_start(struct agent *a)
+{
+        static const struct lookout_user user = { .serve = serve, .add_fds = add_fds };
+        for (size_t i = 0; i < ARRAY_SIZE(a->jobs); i++)
+                a->jobs[i] = (struct job){ .in = -1, .out = { -1, -1 } };
+        return lookout_add(&a->lookout, &user, a);
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -53,7 +54,6 @@ static void reap(struct agent *a, uint64_t now)
                 console_reaped(a, pid, now);
                 exec_reaped(a, pid, status);
                 init_reaped(a, pid, status);
-                net_reaped(a, pid);
         }
 }
 
@@ -66,33 +66,43 @@ static bool drain_signals(int fd)
         return any;
 }
 
-static void serve(struct agent *a, int signals)
+/* What comes first in each turn. */
+static bool serve_children(void *userdata, uint64_t now, bool ready)
 {
-        struct backoff pace = { 0 };
-        a->ready = true;
-        while (!a->over) {
-                uint64_t now = monotonic_ns();
-                bool moved = a->ready && drain_signals(signals);
-                if (moved)
-                        reap(a, now);
-                region_beat(a, now);
-                init_serve(a, now);
-                net_serve(a, now);
-                moved |= console_serve(a, now);
-                moved |= exec_serve(a);
+        struct agent *a = userdata;
+        bool moved = ready && drain_signals(a->signals);
+        if (moved)
+                reap(a, now);
+        init_serve(a, now);
+        return moved;
+}
 
-                uint64_t sleep = backoff_next(&pace, moved, now);
-                a->ready = true;
-                if (sleep == 0 || a->over)
-                        continue;
-                a->n_fds = 0;
-                add_fd(a, signals, POLLIN);
-                console_add_fds(a);
-                exec_add_fds(a);
-                struct timespec t = { .tv_nsec = (long)sleep };
-                a->ready = ppoll(a->fds, a->n_fds, &t, NULL) > 0;
-                if (a->ready)
-                        pace.last_busy = monotonic_ns();
+static void wait_for_signals(void *userdata, struct lookout_set *set)
+{
+        const struct agent *a = userdata;
+        lookout_wait_for(set, a->signals, POLLIN);
+}
+
+static int start_serving(struct agent *a)
+{
+        static const struct lookout_user children = {
+                .serve = serve_children, .add_fds = wait_for_signals, .beat = region_beat
+        };
+        int r = lookout_add(&a->lookout, &children, a);
+        if (r == 0)
+                r = console_start(a);
+        if (r == 0)
+                r = exec_start(a);
+        return r == 0 ? net_start(a) : r;
+}
+
+static void serve(struct agent *a)
+{
+        prctl(PR_SET_TIMERSLACK, 1UL); /* it sleeps for microseconds */
+        while (!a->over) {
+                uint64_t ns = lookout_turn(&a->lookout, monotonic_ns());
+                if (!a->over)
+                        lookout_wait(&a->lookout, ns);
         }
 }
 
@@ -166,17 +176,17 @@ int main(int argc, char **argv)
         if (r < 0)
                 return run_without_region(&a);
 
-        int signals = block_signals();
-        console_start(&a);
-        exec_start(&a);
+        a.signals = block_signals();
+        r = start_serving(&a);
         a.console.wanted = !a.command;
-        r = init_start(&a);
+        if (r == 0)
+                r = init_start(&a);
         if (r < 0)
                 fprintf(stderr, "mpart-agent: the init cannot be started: %s\n", strerror(-r));
         region_set_state(&a, r < 0     ? MPART_AGENT_FAILED
                              : a.start ? MPART_AGENT_STARTING
                                        : MPART_AGENT_READY);
-        serve(&a, signals);
+        serve(&a);
         rest(&a);
         return 0;
 }

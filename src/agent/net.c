@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The secondary's network interface: a process of its own, so that a busy network does not hold up the
- * console, and a lost one does not end PID 1. */
+/* The secondary's network interface. What is lost of it is set up again; it never ends the agent. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent.h"
-#include "frames.h"
 #include "fs.h"
 #include "macros.h"
 #include "netif.h"
@@ -99,69 +93,64 @@ static void attach(struct region *r, struct ring *ring, enum mpart_shared_ring w
         ring_attach(ring, base + p.control, base + p.data, p.size, side);
 }
 
-static void pump(struct frames *f)
+static void give_up(struct network *n, const char *what, int error, uint64_t now)
 {
-        struct backoff pace = { 0 };
-        uint64_t republish = 0;
-        for (;;) {
-                uint64_t now = monotonic_ns();
-                int moved = frames_serve(f);
-                if (moved < 0) {
-                        complain(INTERFACE, moved);
-                        return;
-                }
-                if (now >= republish) {
-                        ring_republish(&f->in);
-                        ring_republish(&f->out);
-                        republish = now + RESTART_NS;
-                }
-                uint64_t sleep = backoff_next(&pace, moved > 0, now);
-                if (sleep == 0)
-                        continue;
-                struct pollfd tap = { .fd = f->out_is_full ? -1 : f->tap, .events = POLLIN };
-                struct timespec t = { .tv_nsec = (long)sleep };
-                ppoll(&tap, 1, &t, NULL);
-        }
+        complain(what, error);
+        close_fd(&n->frames.tap);
+        n->not_before = now + RESTART_NS;
 }
 
-static void run(struct agent *a)
+static void set_up(struct agent *a, uint64_t now)
 {
-        sigset_t none;
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);                     /* SIGTERM to everything ends it too */
-        struct mpart_shared_network n = a->region.header->network; /* constant since before the boot */
-        struct frames f = { .tap = netif_tap_open(INTERFACE), .other = write_hosts };
-        if (f.tap < 0) {
-                complain("/dev/net/tun (is the module tun in the ramdisk?)", f.tap);
-                _exit(1);
+        struct network *n = &a->network;
+        struct mpart_shared_network told = a->region.header->network; /* constant since before the boot */
+        n->frames = (struct frames){ .tap = netif_tap_open(INTERFACE), .other = write_hosts };
+        if (n->frames.tap < 0) {
+                give_up(n, "/dev/net/tun (is the module tun in the ramdisk?)", n->frames.tap, now);
+                return;
         }
-        int r = set_up_interface(&n);
+        int r = set_up_interface(&told);
         if (r < 0)
                 complain(INTERFACE, r);
-        attach(&a->region, &f.in, MPART_RING_NETWORK_DOWN, RING_CONSUMER);
-        attach(&a->region, &f.out, MPART_RING_NETWORK_UP, RING_PRODUCER);
-        pump(&f);
-        _exit(1);
+        attach(&a->region, &n->frames.in, MPART_RING_NETWORK_DOWN, RING_CONSUMER);
+        attach(&a->region, &n->frames.out, MPART_RING_NETWORK_UP, RING_PRODUCER);
 }
 
-void net_serve(struct agent *a, uint64_t now)
+static bool serve(void *userdata, uint64_t now, bool ready)
 {
-        if (a->net > 0 || now < a->net_not_before || a->region.header->network.prefix == 0)
+        struct agent *a = userdata;
+        struct network *n = &a->network;
+        if (n->frames.tap < 0 && now >= n->not_before)
+                set_up(a, now);
+        int moved = n->frames.tap < 0 ? 0 : frames_serve(&n->frames, ready);
+        if (moved < 0)
+                give_up(n, INTERFACE, moved, now);
+        return moved > 0;
+}
+
+static void add_fds(void *userdata, struct lookout_set *set)
+{
+        const struct agent *a = userdata;
+        if (!a->network.frames.out_is_full)
+                lookout_wait_for(set, a->network.frames.tap, POLLIN);
+}
+
+static void beat(void *userdata, uint64_t now)
+{
+        struct agent *a = userdata;
+        (void)now;
+        if (a->network.frames.tap < 0)
                 return;
-        a->net_not_before = now + RESTART_NS;
-        set_hostname(&a->region.header->network);
-        pid_t pid = fork();
-        if (pid == 0) {
-                prctl(PR_SET_NAME, "mpart-net");
-                prctl(PR_SET_PDEATHSIG, SIGKILL);
-                prctl(PR_SET_TIMERSLACK, 1UL);
-                run(a);
-        }
-        a->net = pid > 0 ? pid : 0;
+        ring_republish(&a->network.frames.in);
+        ring_republish(&a->network.frames.out);
 }
 
-void net_reaped(struct agent *a, pid_t pid)
+int net_start(struct agent *a)
 {
-        if (pid == a->net)
-                a->net = 0;
+        static const struct lookout_user user = { .serve = serve, .add_fds = add_fds, .beat = beat };
+        a->network.frames.tap = -1;
+        if (a->region.header->network.prefix == 0)
+                return 0;
+        set_hostname(&a->region.header->network);
+        return lookout_add(&a->lookout, &user, a);
 }

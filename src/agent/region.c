@@ -13,7 +13,6 @@
 #include "agent.h"
 #include "macros.h"
 
-#define BEAT_NS UINT64_C(500000000)
 #define DAEMON_SILENCE_NS UINT64_C(5000000000)
 #define CLOCK_TOLERANCE_NS INT64_C(100000000)
 #define FEATURES (MPART_FEATURE_CONSOLE | MPART_FEATURE_EXEC | MPART_FEATURE_NETWORK | MPART_FEATURE_CLOCK)
@@ -167,12 +166,10 @@ static void follow_clock(struct region *r)
         clock_settime(CLOCK_REALTIME, &now);
 }
 
-void region_beat(struct agent *a, uint64_t now)
+void region_beat(void *userdata, uint64_t now)
 {
+        struct agent *a = userdata;
         struct region *r = &a->region;
-        if (now < r->next_beat)
-                return;
-        r->next_beat = now + BEAT_NS;
         atomic_fetch_add_explicit(&r->header->agent_heartbeat, 1, memory_order_relaxed);
         uint64_t beat = atomic_load_explicit(&r->header->daemon_heartbeat, memory_order_relaxed);
         if (beat != r->daemon_beat || r->daemon_at == 0) {

@@ -4,7 +4,7 @@
 #include "backoff.h"
 #include "macros.h"
 
-#define FIRST_SLEEP_NS UINT64_C(50000) /* the default timer slack: less is not had anyway */
+#define PART_OF_SILENCE 8
 
 uint64_t monotonic_ns(void)
 {
@@ -15,14 +15,12 @@ uint64_t monotonic_ns(void)
 
 uint64_t backoff_next(struct backoff *b, bool busy, uint64_t now)
 {
-        if (busy) {
-                *b = (struct backoff){ .last_busy = now };
+        if (busy)
+                b->last_busy = now;
+        if (b->last_busy == 0)
+                return BACKOFF_LONG_NS;
+        uint64_t silence = now - b->last_busy;
+        if (silence < BACKOFF_SPIN_NS)
                 return 0;
-        }
-        if (b->last_busy != 0 && now - b->last_busy < BACKOFF_SPIN_NS)
-                return 0;
-        bool lingers = b->last_busy != 0 && now - b->last_busy < BACKOFF_LINGER_NS;
-        uint64_t longest = lingers ? BACKOFF_SHORT_NS : BACKOFF_LONG_NS;
-        b->sleep = MIN(MAX(2 * b->sleep, FIRST_SLEEP_NS), longest);
-        return b->sleep;
+        return MIN(MAX(silence / PART_OF_SILENCE, BACKOFF_SHORT_NS), BACKOFF_LONG_NS);
 }

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How long to sleep between two looks at memory that another kernel writes. No event crosses kernels, so
- * both sides look; the longer nothing came, the more seldom. */
+ * both sides look; the longer nothing came, the more seldom: a message waits at most an eighth of the
+ * silence before it, and never longer than BACKOFF_LONG_NS. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BACKOFF_SPIN_NS UINT64_C(30000) /* looks without a pause after the last activity */
-#define BACKOFF_SHORT_NS                                                                                    \
-        UINT64_C(1000000) /* longest sleep within BACKOFF_LINGER_NS of the last activity                    \
-                           */
-#define BACKOFF_LINGER_NS UINT64_C(500000000)
-#define BACKOFF_LONG_NS UINT64_C(10000000) /* longest sleep after that */
+#define BACKOFF_SPIN_NS UINT64_C(30000)  /* looks without a pause after the last activity */
+#define BACKOFF_SHORT_NS UINT64_C(50000) /* the default timer slack: less is not had anyway */
+#define BACKOFF_LONG_NS UINT64_C(10000000)
 
 struct backoff {
-        uint64_t last_busy; /* CLOCK_MONOTONIC, ns */
-        uint64_t sleep;     /* the last one, ns */
+        uint64_t last_busy; /* CLOCK_MONOTONIC, ns; 0: never */
 };
 
 uint64_t monotonic_ns(void);

@@ -75,10 +75,10 @@ static int repeat(struct frames *f, int (*step)(struct frames *f))
         return r < 0 ? r : moved;
 }
 
-int frames_serve(struct frames *f)
+int frames_serve(struct frames *f, bool readable)
 {
         int in = repeat(f, take_in);
-        if (in < 0)
+        if (in < 0 || !(readable || f->out_is_full))
                 return in;
         int out = repeat(f, put_out);
         return out < 0 ? out : in | out;

@@ -27,6 +27,6 @@ struct frames {
         void *userdata;
 };
 
-/* Moves at most FRAMES_AT_ONCE each way. 1: something moved; 0: nothing did; negative errno: the TAP is
- * gone. */
-int frames_serve(struct frames *f);
+/* Moves at most FRAMES_AT_ONCE each way; `readable`: the TAP may have something. 1: something moved; 0:
+ * nothing did; negative errno: the TAP is gone. */
+int frames_serve(struct frames *f, bool readable);

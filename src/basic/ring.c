@@ -12,7 +12,7 @@ static _Atomic uint64_t *my_index(const struct ring *r)
         return r->side == RING_PRODUCER ? &r->control->head : &r->control->tail;
 }
 
-static uint64_t load_peer(const struct ring *r)
+uint64_t ring_peer_index(const struct ring *r)
 {
         return atomic_load_explicit(r->side == RING_PRODUCER ? &r->control->tail : &r->control->head,
                         memory_order_acquire);
@@ -32,7 +32,7 @@ void ring_republish(struct ring *r)
 void ring_attach(struct ring *r, void *control, void *data, uint32_t size, enum ring_side side)
 {
         *r = (struct ring){ .control = control, .data = data, .size = size, .side = side };
-        uint64_t peer = load_peer(r);
+        uint64_t peer = ring_peer_index(r);
         r->mine = atomic_load_explicit(my_index(r), memory_order_acquire);
         uint64_t used = side == RING_PRODUCER ? r->mine - peer : peer - r->mine;
         /* A producer goes on at the peer's tail rounded up, since records start at multiples of 8. */
@@ -43,13 +43,13 @@ void ring_attach(struct ring *r, void *control, void *data, uint32_t size, enum 
 
 void ring_drop_all(struct ring *r)
 {
-        r->mine = load_peer(r);
+        r->mine = ring_peer_index(r);
         ring_republish(r);
 }
 
 uint32_t ring_available(struct ring *r)
 {
-        uint64_t peer = load_peer(r);
+        uint64_t peer = ring_peer_index(r);
         if (r->side == RING_PRODUCER) {
                 uint64_t used = r->mine - peer;
                 r->errors += used > r->size;

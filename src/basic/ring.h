@@ -58,6 +58,10 @@ void ring_republish(struct ring *r);
 /* Consumer: drops what is there. */
 void ring_drop_all(struct ring *r);
 
+/* The peer's index as it stands in shared memory, which any thread may look at: it moves when the peer has
+ * produced or consumed. */
+uint64_t ring_peer_index(const struct ring *r);
+
 /* Bytes that can be written (producer) or read (consumer) now. An impossible index counts as full for the
  * producer; the consumer drops what is in the ring. */
 uint32_t ring_available(struct ring *r);

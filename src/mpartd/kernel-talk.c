@@ -58,7 +58,7 @@ static int make(struct kernel *k)
                 return -ENOMEM;
         snprintf(link, sizeof(link), "%s/console/%u", k->manager->runtime_directory, k->id);
         k->talk = kt;
-        int r = talk_new(k->manager->event, k->id, link, on_changed, k, &kt->talk);
+        int r = talk_new(k->manager->event, k->manager->regions, k->id, link, on_changed, k, &kt->talk);
         if (r < 0)
                 free(TAKE_PTR(k->talk));
         return r;

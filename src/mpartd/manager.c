@@ -187,6 +187,24 @@ static void on_kernel_cpus(unsigned kernel, uint64_t boot_timestamp, unsigned on
                 kernel_count_cpus(k, boot_timestamp, online);
 }
 
+/* In the order in which they need each other. */
+static int make_parts(struct manager *m)
+{
+        const struct watch_events events = { on_kernel_end, on_kernel_cpus, m };
+        int r = native_init(&m->native, m->root);
+        if (r == 0)
+                r = poller_new("looks", WATCH_RESET_NS, WATCH_RESET_HURRIED_NS, &m->poller);
+        if (r == 0)
+                r = region_loop_new(m->poller, &m->regions);
+        if (r == 0)
+                r = net_new(m->root, m->runtime_directory, m->regions, &m->net);
+        if (r == 0)
+                r = watch_new(m->event, m->poller, &m->native, &events, &m->watch);
+        if (r == 0)
+                r = sequence_new(m, &m->sequence);
+        return r;
+}
+
 int manager_new(const char *root_path, sd_event *event, struct manager **ret, struct mpart_error *e)
 {
         _cleanup_(manager_freep) struct manager *m = calloc(1, sizeof(*m));
@@ -205,14 +223,7 @@ int manager_new(const char *root_path, sd_event *event, struct manager **ret, st
         m->root = open_root(root_path);
         if (m->root < 0)
                 return mpart_error_set(e, m->root, "%s: %s", root_path, strerror(-m->root));
-        int r = native_init(&m->native, m->root);
-        if (r == 0)
-                r = net_new(m->root, m->runtime_directory, &m->net);
-        const struct watch_events events = { on_kernel_end, on_kernel_cpus, m };
-        if (r == 0)
-                r = watch_new(event, &m->native, &events, &m->watch);
-        if (r == 0)
-                r = sequence_new(m, &m->sequence);
+        int r = make_parts(m);
         if (r < 0)
                 return mpart_error_set(e, r, "%s", strerror(-r));
         if (*net_problem(m->net))
@@ -261,6 +272,8 @@ void manager_free(struct manager *m)
         drop_kernels(m);
         watch_free(m->watch);
         net_free(m->net);
+        region_loop_free(m->regions);
+        poller_free(m->poller);
         mpart_plan_free(m->plan);
         mpart_machine_free(m->machine);
         native_destroy(&m->native);

@@ -12,6 +12,8 @@ struct watch;
 struct inspection;
 struct authorization;
 struct net;
+struct poller;
+struct region_loop;
 struct sequence;
 
 struct manager {
@@ -24,6 +26,8 @@ struct manager {
         char *runtime_directory; /* ledgers */
         struct native native;
         struct cpu_monitor *monitor;
+        struct poller *poller;                /* what wakes while kernels run; for the next two */
+        struct region_loop *regions;          /* their shared regions */
         struct watch *watch;                  /* of the running kernels */
         struct inspection *inspections;       /* bus-inspect.c: logs and dumps being read */
         struct authorization *authorizations; /* authorize.c: calls that wait for polkit */

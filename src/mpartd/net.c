@@ -6,7 +6,7 @@
 #include "log.h"
 #include "macros.h"
 #include "net-bridge.h"
-#include "net-pump.h"
+#include "net-port.h"
 #include "net.h"
 #include "netif.h"
 
@@ -15,6 +15,7 @@ struct link {
         unsigned kernel;
         int tap; /* the interface lives as long as this is open */
         struct physmem_map map;
+        struct net_port *port;
 };
 
 struct net {
@@ -22,17 +23,18 @@ struct net {
         char *problem;
         char *hosts; /* path */
         struct net_bridge bridge;
-        struct net_pump *pump; /* NULL: no kernel has a link */
+        struct region_loop *loop; /* borrowed */
         struct link *links;
         size_t n, capacity;
 };
 
-int net_new(int root, const char *runtime_directory, struct net **ret)
+int net_new(int root, const char *runtime_directory, struct region_loop *loop, struct net **ret)
 {
         struct net *n = calloc(1, sizeof(*n));
         struct mpart_error e = MPART_ERROR_INIT;
         if (!n)
                 return -ENOMEM;
+        n->loop = loop;
         int r = net_bridge_init(&n->bridge, runtime_directory);
         if (r == 0 && asprintf(&n->hosts, "%s/hosts", runtime_directory) < 0) {
                 n->hosts = NULL;
@@ -55,10 +57,9 @@ const char *net_problem(const struct net *n)
         return n->problem;
 }
 
-static void close_link(struct net *n, struct link *l)
+static void close_link(struct link *l)
 {
-        if (n->pump)
-                net_pump_remove(n->pump, l->kernel);
+        net_port_free(l->port);
         close_fd(&l->tap);
         physmem_unmap(&l->map);
 }
@@ -68,8 +69,7 @@ void net_free(struct net *n)
         if (!n)
                 return;
         for (size_t i = 0; i < n->n; i++)
-                close_link(n, &n->links[i]);
-        net_pump_free(n->pump);
+                close_link(&n->links[i]);
         net_bridge_destroy(&n->bridge);
         free(n->links);
         free(n->problem);
@@ -156,10 +156,8 @@ static int open_link(struct net *n, const struct physmem *mem, const struct mpar
                 r = open_tap(n, l->kernel, &l->tap, e);
         if (r < 0)
                 return r;
-        r = n->pump ? 0 : net_pump_new(&n->pump);
-        if (r == 0)
-                r = net_pump_add(n->pump, l->kernel, l->tap, l->map.data, hosts);
-        return r < 0 ? mpart_error_set(e, r, "no thread for the network: %s", strerror(-r)) : 0;
+        r = net_port_new(n->loop, l->kernel, l->tap, l->map.data, hosts, &l->port);
+        return r < 0 ? mpart_error_set(e, r, "no frames can be carried: %s", strerror(-r)) : 0;
 }
 
 int net_start(struct net *n, const struct physmem *mem, const struct mpart_plan *plan, unsigned kernel,
@@ -175,7 +173,7 @@ int net_start(struct net *n, const struct physmem *mem, const struct mpart_plan 
         struct link l = { .kernel = kernel, .tap = -1 };
         r = open_link(n, mem, plan, &l, e);
         if (r < 0) {
-                close_link(n, &l);
+                close_link(&l);
                 net_tidy(n);
                 return r;
         }
@@ -188,7 +186,7 @@ void net_stop(struct net *n, unsigned kernel)
         struct link *l = find_link(n, kernel);
         if (!l)
                 return;
-        close_link(n, l);
+        close_link(l);
         *l = n->links[--n->n];
         net_tidy(n);
 }
@@ -198,8 +196,6 @@ void net_tidy(struct net *n)
         struct mpart_error e = MPART_ERROR_INIT;
         if (n->n > 0)
                 return;
-        net_pump_free(n->pump);
-        n->pump = NULL;
         unlink(n->hosts);
         if (net_bridge_down(&n->bridge, &e) < 0)
                 log_warning("%s", e.text);

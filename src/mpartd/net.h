@@ -7,12 +7,13 @@
 
 #include "net-config.h"
 #include "physmem.h"
+#include "region-loop.h"
 
 struct net;
 
-/* Reads the configuration below `root`, which is borrowed, as is `runtime_directory`. A file that cannot be
- * used leaves the network off: net_problem tells why. 0 or -ENOMEM. */
-int net_new(int root, const char *runtime_directory, struct net **ret);
+/* Reads the configuration below `root`, which is borrowed, as are `runtime_directory` and `loop`. A file
+ * that cannot be used leaves the network off: net_problem tells why. 0 or -ENOMEM. */
+int net_new(int root, const char *runtime_directory, struct region_loop *loop, struct net **ret);
 /* Interfaces of running kernels go; the bridge stays for the next daemon. NULL is legal. */
 void net_free(struct net *n);
 const char *net_problem(const struct net *n); /* "": none */

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <stdbool.h>
+#include <sys/prctl.h>
 #include <time.h>
 
+#include "log.h"
 #include "macros.h"
 #include "poller.h"
 #include "thread.h"
 
 struct slot {
-        unsigned key;
+        poller_fn look;
+        uint64_t key;
         void *entry;
 };
 
 struct poller {
-        uint64_t period_ns;
-        poller_fn look;
+        const char *name;
+        uint64_t period_ns, hurried_ns;
         pthread_t thread;
         pthread_mutex_t lock; /* held while entries are looked at */
         pthread_cond_t changed;
@@ -33,9 +36,23 @@ static struct timespec later(uint64_t ns)
         return t;
 }
 
+static void hurry(struct poller *p)
+{
+        const struct sched_param lowest = { .sched_priority = 1 }; /* above all that is not real-time */
+        int r = pthread_setschedparam(pthread_self(), SCHED_FIFO, &lowest);
+        if (r == 0)
+                return;
+        p->period_ns = p->hurried_ns;
+        log_warning("no real-time priority (%s): kernels are looked at more often, which costs more",
+                        strerror(r));
+}
+
 static void *run(void *argument)
 {
         struct poller *p = argument;
+        prctl(PR_SET_NAME, p->name);
+        if (p->hurried_ns != 0)
+                hurry(p);
         pthread_mutex_lock(&p->lock);
         while (!p->ending) {
                 if (p->n_slots == 0) {
@@ -43,7 +60,7 @@ static void *run(void *argument)
                         continue;
                 }
                 for (size_t i = 0; i < p->n_slots; i++)
-                        p->look(p->slots[i].entry);
+                        p->slots[i].look(p->slots[i].entry);
                 struct timespec until = later(p->period_ns);
                 pthread_cond_timedwait(&p->changed, &p->lock, &until);
         }
@@ -58,16 +75,25 @@ static int init_locks(struct poller *p)
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
         int r = pthread_cond_init(&p->changed, &attributes);
         pthread_condattr_destroy(&attributes);
-        return r != 0 ? -r : -pthread_mutex_init(&p->lock, NULL);
+        if (r != 0)
+                return -r;
+        /* Whoever adds an entry must not hold up a thread that hurries. */
+        pthread_mutexattr_t inherits;
+        pthread_mutexattr_init(&inherits);
+        pthread_mutexattr_setprotocol(&inherits, PTHREAD_PRIO_INHERIT);
+        r = pthread_mutex_init(&p->lock, &inherits);
+        pthread_mutexattr_destroy(&inherits);
+        return -r;
 }
 
-int poller_new(uint64_t period_ns, poller_fn look, struct poller **ret)
+int poller_new(const char *name, uint64_t period_ns, uint64_t hurried_ns, struct poller **ret)
 {
         struct poller *p = calloc(1, sizeof(*p));
         if (!p)
                 return -ENOMEM;
+        p->name = name;
         p->period_ns = period_ns;
-        p->look = look;
+        p->hurried_ns = hurried_ns;
         int r = init_locks(p);
         if (r == 0)
                 r = thread_start(&p->thread, run, p);
@@ -94,23 +120,23 @@ void poller_free(struct poller *p)
         free(p);
 }
 
-int poller_add(struct poller *p, unsigned key, void *entry)
+int poller_add(struct poller *p, poller_fn look, uint64_t key, void *entry)
 {
         pthread_mutex_lock(&p->lock);
         int r = grow_array(&p->slots, &p->capacity, p->n_slots + 1, sizeof(*p->slots));
         if (r == 0)
-                p->slots[p->n_slots++] = (struct slot){ key, entry };
+                p->slots[p->n_slots++] = (struct slot){ look, key, entry };
         pthread_cond_broadcast(&p->changed);
         pthread_mutex_unlock(&p->lock);
         return r;
 }
 
-void *poller_remove(struct poller *p, unsigned key)
+void *poller_remove(struct poller *p, poller_fn look, uint64_t key)
 {
         void *entry = NULL;
         pthread_mutex_lock(&p->lock);
         for (size_t i = 0; i < p->n_slots; i++)
-                if (p->slots[i].key == key) {
+                if (p->slots[i].look == look && p->slots[i].key == key) {
                         entry = p->slots[i].entry;
                         p->slots[i] = p->slots[--p->n_slots];
                         break;

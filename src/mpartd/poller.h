@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A thread that looks at each of its entries again and again: the memory of another kernel sends no events.
- * It sleeps without waking while it has none. */
+ * One wake-up a period, however many entries there are; none while there is no entry. */
 #pragma once
 
 #include <stdint.h>
@@ -8,9 +8,12 @@
 struct poller;
 typedef void (*poller_fn)(void *entry);
 
-int poller_new(uint64_t period_ns, poller_fn look, struct poller **ret);
+/* `name` is the thread's, at most 15 bytes, a constant. `hurried_ns` 0: an ordinary thread. Else the thread
+ * runs at real-time priority, and where that is refused it makes up for it by a period of `hurried_ns`. */
+int poller_new(const char *name, uint64_t period_ns, uint64_t hurried_ns, struct poller **ret);
 void poller_free(struct poller *p); /* ends the thread; the entries are the caller's. NULL is legal */
 
-int poller_add(struct poller *p, unsigned key, void *entry);
-/* The entry of that key, no longer looked at when this returns; NULL: there is none. */
-void *poller_remove(struct poller *p, unsigned key);
+/* `key` tells apart the entries of one function. */
+int poller_add(struct poller *p, poller_fn look, uint64_t key, void *entry);
+/* The entry, no longer looked at when this returns; NULL: there is none. */
+void *poller_remove(struct poller *p, poller_fn look, uint64_t key);

@@ -154,12 +154,12 @@ bool talk_console_serve(struct talk *t, uint64_t now)
         return moved | hear_pty(t, !has_writer(t));
 }
 
-void talk_console_add_fds(struct talk *t)
+void talk_console_add_fds(struct talk *t, struct lookout_set *set)
 {
         short wanted = ring_available(&t->console_down) > 0 ? POLLIN : 0;
         for (size_t i = 0; i < ARRAY_SIZE(t->clients); i++)
-                talk_add_fd(t, t->clients[i].fd, t->clients[i].writes ? wanted : POLLIN);
-        talk_add_fd(t, t->pty_master, wanted);
+                lookout_wait_for(set, t->clients[i].fd, t->clients[i].writes ? wanted : POLLIN);
+        lookout_wait_for(set, t->pty_master, wanted);
 }
 
 static int find_place(const struct talk *t, bool writes, size_t *ret, struct mpart_error *e)
@@ -183,7 +183,7 @@ int talk_console(struct talk *t, bool writes, int *ret_fd, struct mpart_error *e
 {
         int pair[2], size = 2 * TALK_CONSOLE_KEPT;
         size_t place = 0;
-        pthread_mutex_lock(&t->lock);
+        region_loop_lock(t->loop);
         int r = find_place(t, writes, &place, e);
         if (r == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
                 r = mpart_error_set(e, -errno, "no socket for the console: %s", strerror(errno));
@@ -195,20 +195,19 @@ int talk_console(struct talk *t, bool writes, int *ret_fd, struct mpart_error *e
                 else
                         close(pair[0]);
                 *ret_fd = pair[1];
+                talk_call(t);
         }
-        pthread_mutex_unlock(&t->lock);
-        if (r == 0)
-                talk_wake(t);
+        region_loop_unlock(t->loop);
         return r;
 }
 
 void talk_console_size(struct talk *t, unsigned rows, unsigned columns)
 {
         uint32_t value = (columns & 0xffff) << 16 | (rows & 0xffff);
-        pthread_mutex_lock(&t->lock);
+        region_loop_lock(t->loop);
         if (t->runs) {
                 atomic_store_explicit(&t->header->window_size, value, memory_order_relaxed);
                 talk_send(t, MPART_DOWN_SIZE, 0, value, NULL, 0);
         }
-        pthread_mutex_unlock(&t->lock);
+        region_loop_unlock(t->loop);
 }

@@ -225,17 +225,17 @@ bool talk_exec_serve(struct talk *t)
         return moved;
 }
 
-void talk_exec_add_fds(struct talk *t)
+void talk_exec_add_fds(struct talk *t, struct lookout_set *set)
 {
         bool room = has_room(t);
         for (size_t i = 0; i < ARRAY_SIZE(t->jobs); i++) {
                 struct talk_job *j = &t->jobs[i];
                 if (j->id == 0)
                         continue;
-                talk_add_fd(t, j->in, room && j->credit > 0 ? POLLIN : 0);
+                lookout_wait_for(set, j->in, room && j->credit > 0 ? POLLIN : 0);
                 for (int s = 0; s < 2; s++)
-                        talk_add_fd(t, j->out[s], room && j->output[s].size > 0 ? POLLOUT : 0);
-                talk_add_fd(t, j->control, POLLIN);
+                        lookout_wait_for(set, j->out[s], room && j->output[s].size > 0 ? POLLOUT : 0);
+                lookout_wait_for(set, j->control, POLLIN);
         }
 }
 
@@ -336,14 +336,15 @@ int talk_exec(struct talk *t, const struct talk_exec *x, int ret_fds[static 4], 
         int r = make_ends(&ends);
         if (r < 0)
                 mpart_error_set(e, r, "no descriptors for the command: %s", strerror(-r));
-        pthread_mutex_lock(&t->lock);
+        region_loop_lock(t->loop);
         if (r == 0)
                 r = begin(t, x, &ends, e);
-        pthread_mutex_unlock(&t->lock);
-        if (r == 0) {
+        if (r == 0)
+                talk_call(t);
+        region_loop_unlock(t->loop);
+        if (r == 0)
                 memcpy(ret_fds, ends.theirs, sizeof(ends.theirs));
-                talk_wake(t);
-        } else
+        else
                 close_ends(ends.theirs);
         close_ends(ends.ours);
         return r;

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files behind talk.h share. Everything but `event`, `source` and `changed` is under the lock. */
+/* What the files behind talk.h share. Everything but `event`, `source` and `changed` is under the loop's
+ * lock. */
 #pragma once
 
-#include <poll.h>
-#include <pthread.h>
-
-#include "backoff.h"
 #include "fifo.h"
 #include "ring.h"
 #include "talk.h"
-
-#define TALK_FDS_MAX 128
 
 struct talk_client {
         int fd; /* -1: free */
@@ -36,10 +31,9 @@ struct talk {
         talk_changed_fn changed;
         void *userdata;
 
-        pthread_mutex_t lock;
-        pthread_t thread;
-        bool runs, ends;
-        int wake;    /* eventfd: the thread has something new to do */
+        struct region_loop *loop;
+        bool runs;
+        bool called; /* the event loop's thread has left something to do */
         int changes; /* eventfd: the state is another */
 
         struct mpart_shared_header *header; /* NULL while stopped */
@@ -47,7 +41,7 @@ struct talk {
         uint64_t generation;
         struct ring console_up, console_down, control_up, control_down;
         enum talk_state state;
-        uint64_t agent_beat, agent_at, agent_start, next_beat;
+        uint64_t agent_beat, agent_at, agent_start;
 
         struct fifo kept;
         struct talk_client clients[TALK_CONSOLE_CLIENTS];
@@ -59,29 +53,21 @@ struct talk {
         uint32_t last_job;
 
         bool ready; /* descriptors may have something: else a turn looks at the rings alone */
-        struct pollfd fds[TALK_FDS_MAX];
-        nfds_t n_fds;
         uint8_t record[0x10000];
 };
 
-static inline void talk_add_fd(struct talk *t, int fd, short events)
-{
-        if (fd >= 0 && events && t->n_fds < TALK_FDS_MAX)
-                t->fds[t->n_fds++] = (struct pollfd){ .fd = fd, .events = events };
-}
-
 int talk_send(struct talk *t, uint32_t type, uint32_t job, uint32_t value, const void *data, size_t n);
-void talk_wake(struct talk *t);
+void talk_call(struct talk *t); /* something is left to do; under the lock */
 
 /* talk-console.c */
 void talk_console_init(struct talk *t);
 void talk_console_begin(struct talk *t);
 void talk_console_end(struct talk *t);
 bool talk_console_serve(struct talk *t, uint64_t now);
-void talk_console_add_fds(struct talk *t);
+void talk_console_add_fds(struct talk *t, struct lookout_set *set);
 
 /* talk-exec.c */
 void talk_exec_init(struct talk *t);
 void talk_exec_fail_all(struct talk *t, const char *why); /* why: the kernel's end, "it was stopped" */
 bool talk_exec_serve(struct talk *t);
-void talk_exec_add_fds(struct talk *t);
+void talk_exec_add_fds(struct talk *t, struct lookout_set *set);

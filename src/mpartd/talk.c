@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <stdio.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "macros.h"
 #include "region.h"
 #include "talk-internal.h"
-#include "thread.h"
-
-#define BEAT_NS UINT64_C(500000000)
 
 static const char *const state_names[_TALK_STATE_MAX] = {
         [TALK_NONE] = "none",
@@ -52,9 +47,10 @@ static void drain_fd(int fd)
         }
 }
 
-void talk_wake(struct talk *t)
+void talk_call(struct talk *t)
 {
-        signal_fd(t->wake);
+        t->called = true;
+        region_loop_wake(t->loop);
 }
 
 int talk_send(struct talk *t, uint32_t type, uint32_t job, uint32_t value, const void *data, size_t n)
@@ -137,11 +133,10 @@ static void look_at_agent(struct talk *t, uint64_t now)
                 signal_fd(t->changes);
 }
 
-static void beat(struct talk *t, uint64_t now)
+static void beat(void *userdata, uint64_t now)
 {
-        if (now < t->next_beat)
-                return;
-        t->next_beat = now + BEAT_NS;
+        struct talk *t = userdata;
+        (void)now;
         atomic_fetch_add_explicit(&t->header->daemon_heartbeat, 1, memory_order_relaxed);
         region_tell_time(t->header, t->tsc_khz);
         ring_republish(&t->console_up);
@@ -150,38 +145,39 @@ static void beat(struct talk *t, uint64_t now)
         ring_republish(&t->control_down);
 }
 
-static void *run(void *argument)
+static bool serve(void *userdata, uint64_t now, bool ready)
 {
-        struct talk *t = argument;
-        struct backoff pace = { 0 };
-        bool ready = true;
-        for (;;) {
-                pthread_mutex_lock(&t->lock);
-                if (t->ends)
-                        break;
-                uint64_t now = monotonic_ns();
-                t->ready = ready;
-                beat(t, now);
-                look_at_agent(t, now);
-                bool moved = talk_console_serve(t, now);
-                moved |= talk_exec_serve(t);
-                t->n_fds = 0;
-                talk_add_fd(t, t->wake, POLLIN);
-                talk_console_add_fds(t);
-                talk_exec_add_fds(t);
-                pthread_mutex_unlock(&t->lock);
-
-                uint64_t sleep = backoff_next(&pace, moved, now);
-                struct timespec timeout = { .tv_nsec = (long)sleep };
-                ready = sleep == 0 || ppoll(t->fds, t->n_fds, &timeout, NULL) > 0;
-                if (sleep > 0 && ready) {
-                        drain_fd(t->wake);
-                        pace.last_busy = monotonic_ns();
-                }
-        }
-        pthread_mutex_unlock(&t->lock);
-        return NULL;
+        struct talk *t = userdata;
+        bool moved = t->called;
+        t->ready = ready || t->called;
+        t->called = false;
+        look_at_agent(t, now);
+        moved |= talk_console_serve(t, now);
+        return moved | talk_exec_serve(t);
 }
+
+static void add_fds(void *userdata, struct lookout_set *set)
+{
+        talk_console_add_fds(userdata, set);
+        talk_exec_add_fds(userdata, set);
+}
+
+/* Indices only grow; a state is told apart from an index by where it stands. */
+static uint64_t pulse(const void *userdata)
+{
+        const struct talk *t = userdata;
+        const struct mpart_shared_header *h = t->header;
+        uint64_t state = atomic_load_explicit(&h->agent_state, memory_order_relaxed);
+        return ring_peer_index(&t->console_up) + ring_peer_index(&t->console_down) +
+               ring_peer_index(&t->control_up) + ring_peer_index(&t->control_down) + (state << 56) +
+               atomic_load_explicit(&h->agent_start, memory_order_relaxed) +
+               atomic_load_explicit(&h->agent_generation, memory_order_relaxed);
+}
+
+static const struct region_user region_user = {
+        .lookout = { .serve = serve, .add_fds = add_fds, .beat = beat },
+        .pulse = pulse,
+};
 
 static int on_change(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
@@ -193,27 +189,26 @@ static int on_change(sd_event_source *source, int fd, uint32_t revents, void *us
         return 0;
 }
 
-int talk_new(sd_event *event, unsigned kernel, const char *pty_link, talk_changed_fn changed, void *userdata,
-                struct talk **ret)
+int talk_new(sd_event *event, struct region_loop *loop, unsigned kernel, const char *pty_link,
+                talk_changed_fn changed, void *userdata, struct talk **ret)
 {
         struct talk *t = calloc(1, sizeof(*t));
         if (!t)
                 return -ENOMEM;
+        t->loop = loop;
         t->kernel = kernel;
         t->event = sd_event_ref(event);
         t->changed = changed;
         t->userdata = userdata;
-        t->wake = t->changes = -1;
-        pthread_mutex_init(&t->lock, NULL);
+        t->changes = -1;
         talk_console_init(t);
         talk_exec_init(t);
 
         int r = 0;
         if (pty_link && !(t->pty_link = strdup(pty_link)))
                 r = -ENOMEM;
-        t->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         t->changes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (r == 0 && (t->wake < 0 || t->changes < 0))
+        if (r == 0 && t->changes < 0)
                 r = -errno;
         if (r == 0)
                 r = sd_event_add_io(event, &t->source, t->changes, EPOLLIN, on_change, t);
@@ -232,10 +227,8 @@ void talk_free(struct talk *t)
         talk_stop(t, "mpartd ends");
         sd_event_source_disable_unref(t->source);
         sd_event_unref(t->event);
-        close_fd(&t->wake);
         close_fd(&t->changes);
         fifo_free(&t->kept);
-        pthread_mutex_destroy(&t->lock);
         free(t->pty_link);
         free(t);
 }
@@ -262,24 +255,21 @@ int talk_start(struct talk *t, void *region, unsigned tsc_khz, struct mpart_erro
         t->generation = h->generation;
         t->state = TALK_NONE;
         t->agent_at = monotonic_ns();
-        t->agent_beat = t->agent_start = t->next_beat = 0;
-        t->ends = false;
+        t->agent_beat = t->agent_start = 0;
         attach(t, &t->console_up, MPART_RING_CONSOLE_UP, RING_CONSUMER);
         attach(t, &t->console_down, MPART_RING_CONSOLE_DOWN, RING_PRODUCER);
         attach(t, &t->control_up, MPART_RING_CONTROL_UP, RING_CONSUMER);
         attach(t, &t->control_down, MPART_RING_CONTROL_DOWN, RING_PRODUCER);
         talk_console_begin(t);
-        int r = thread_start(&t->thread, run, t);
-        char name[16];
-        snprintf(name, sizeof(name), "talk-%u", t->kernel);
-        if (r == 0)
-                pthread_setname_np(t->thread, name);
+        beat(t, t->agent_at);
+        t->runs = true;
+        int r = region_loop_add(t->loop, &region_user, t);
         if (r < 0) {
+                t->runs = false;
                 t->header = NULL;
                 talk_console_end(t);
-                return mpart_error_set(e, r, "a thread for the shared region: %s", strerror(-r));
+                return mpart_error_set(e, r, "the shared region is not looked at: %s", strerror(-r));
         }
-        t->runs = true;
         return 0;
 }
 
@@ -287,11 +277,7 @@ void talk_stop(struct talk *t, const char *why)
 {
         if (!t->runs)
                 return;
-        pthread_mutex_lock(&t->lock);
-        t->ends = true;
-        pthread_mutex_unlock(&t->lock);
-        signal_fd(t->wake);
-        pthread_join(t->thread, NULL);
+        region_loop_remove(t->loop, t);
         talk_exec_fail_all(t, why);
         talk_console_serve(t, monotonic_ns()); /* its last words */
         talk_console_end(t);
@@ -303,19 +289,19 @@ void talk_stop(struct talk *t, const char *why)
 
 enum talk_state talk_state(struct talk *t)
 {
-        pthread_mutex_lock(&t->lock);
+        region_loop_lock(t->loop);
         enum talk_state state = t->state;
-        pthread_mutex_unlock(&t->lock);
+        region_loop_unlock(t->loop);
         return state;
 }
 
 bool talk_shutdown(struct talk *t)
 {
-        pthread_mutex_lock(&t->lock);
+        region_loop_lock(t->loop);
         bool there = t->runs &&
                      (t->state == TALK_STARTING || t->state == TALK_READY || t->state == TALK_STOPPING);
         if (there)
                 atomic_store_explicit(&t->header->request, MPART_REQUEST_SHUTDOWN, memory_order_release);
-        pthread_mutex_unlock(&t->lock);
+        region_loop_unlock(t->loop);
         return there;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Talk with the agent of one kernel through its shared region: state, console, commands. A thread per
- * running kernel looks at the region, since no event crosses kernels; all of it is bounded, whatever the
- * agent writes. The functions below are for the event loop's thread. */
+/* Talk with the agent of one kernel through its shared region: state, console, commands. The thread of a
+ * region loop looks at the region, since no event crosses kernels; all of it is bounded, whatever the agent
+ * writes. The functions below are for the event loop's thread. */
 #pragma once
 
 #include <systemd/sd-event.h>
 
 #include "error.h"
+#include "region-loop.h"
 #include "shared-region.h"
 
 enum talk_state {
@@ -33,15 +34,15 @@ enum talk_state talk_state_from_string(const char *s);
 struct talk;
 typedef void (*talk_changed_fn)(void *userdata); /* the state is another; called in the event loop */
 
-/* `pty_link` is where the terminal for cu and the like is linked; NULL: none. */
-int talk_new(sd_event *event, unsigned kernel, const char *pty_link, talk_changed_fn changed, void *userdata,
-                struct talk **ret);
+/* `pty_link` is where the terminal for cu and the like is linked; NULL: none. `loop` is borrowed. */
+int talk_new(sd_event *event, struct region_loop *loop, unsigned kernel, const char *pty_link,
+                talk_changed_fn changed, void *userdata, struct talk **ret);
 void talk_free(struct talk *t); /* NULL is legal */
 
 /* Begins with a region; it stays mapped until talk_stop returns. At least MPART_REGION_USER_OFFSET bytes. */
 int talk_start(struct talk *t, void *region, unsigned tsc_khz, struct mpart_error *e);
-/* Ends the thread, hangs up on all clients; those who wait for commands are told `why`. What the console
- * said stays readable. Legal while stopped. */
+/* Lets go of the region, hangs up on all clients; those who wait for commands are told `why`. What the
+ * console said stays readable. Legal while stopped. */
 #define TALK_STOPPED "it was stopped"
 void talk_stop(struct talk *t, const char *why);
 

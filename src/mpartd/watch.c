@@ -10,12 +10,12 @@
 #include "poller.h"
 #include "watch-state.h"
 
-#define RESET_PERIOD_NS UINT64_C(2000000)
 #define STATE_PERIOD_NS UINT64_C(250000000)
 
 struct watch {
         struct native *native;
-        struct poller *resets, *states;
+        struct poller *resets; /* borrowed */
+        struct poller *states;
         struct watch_events events;
         int pipe[2];
         sd_event_source *source;
@@ -87,31 +87,30 @@ static int on_report(sd_event_source *source, int fd, uint32_t revents, void *us
                 w->events.cpus(r.kernel, r.generation, r.cpus_online, w->events.userdata);
                 return 0;
         }
-        struct watched *x = poller_remove(w->resets, r.kernel);
+        struct watched *x = poller_remove(w->resets, look_at_reset, r.kernel);
         if (x && x->generation != r.generation) { /* of a boot before this one */
-                if (poller_add(w->resets, r.kernel, x) == 0)
+                if (poller_add(w->resets, look_at_reset, r.kernel, x) == 0)
                         return 0;
         }
-        poller_remove(w->states, r.kernel);
+        poller_remove(w->states, look_at_state, r.kernel);
         watched_free(x);
         if (x)
                 w->events.ended(r.kernel, r.cause, r.detail, w->events.userdata);
         return 0;
 }
 
-int watch_new(sd_event *event, struct native *native, const struct watch_events *events, struct watch **ret)
+int watch_new(sd_event *event, struct poller *resets, struct native *native,
+                const struct watch_events *events, struct watch **ret)
 {
         struct watch *w = calloc(1, sizeof(*w));
         if (!w)
                 return -ENOMEM;
-        *w = (struct watch){ .native = native, .events = *events, .pipe = { -1, -1 } };
+        *w = (struct watch){ .native = native, .resets = resets, .events = *events, .pipe = { -1, -1 } };
         int r = pipe2(w->pipe, O_CLOEXEC) < 0 ? -errno : 0;
         if (r == 0)
                 r = sd_event_add_io(event, &w->source, w->pipe[0], EPOLLIN, on_report, w);
         if (r >= 0)
-                r = poller_new(RESET_PERIOD_NS, look_at_reset, &w->resets);
-        if (r >= 0)
-                r = poller_new(STATE_PERIOD_NS, look_at_state, &w->states);
+                r = poller_new("states", STATE_PERIOD_NS, 0, &w->states);
         if (r < 0) {
                 watch_free(w);
                 return r;
@@ -124,7 +123,6 @@ void watch_free(struct watch *w)
 {
         if (!w)
                 return;
-        poller_free(w->resets);
         poller_free(w->states);
         sd_event_source_disable_unref(w->source);
         close_fd(&w->pipe[0]);
@@ -156,17 +154,17 @@ int watch_add(struct watch *w, const struct mpart_plan_kernel *kernel, const str
         x->generation = l->boot_timestamp;
         int r = fill(x, kernel, l, e);
         if (r == 0)
-                r = poller_add(w->resets, kernel->id, x);
+                r = poller_add(w->resets, look_at_reset, kernel->id, x);
         if (r < 0) {
                 watched_free(x);
                 return r;
         }
         /* Without the slower looks a restart is still caught. */
-        return poller_add(w->states, kernel->id, x);
+        return poller_add(w->states, look_at_state, kernel->id, x);
 }
 
 void watch_remove(struct watch *w, unsigned kernel)
 {
-        poller_remove(w->states, kernel);
-        watched_free(poller_remove(w->resets, kernel));
+        poller_remove(w->states, look_at_state, kernel);
+        watched_free(poller_remove(w->resets, look_at_reset, kernel));
 }

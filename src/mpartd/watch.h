@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Running kernels, watched without their help. Two threads look at their memory:
- *   every 2 ms    the reset register (FADT RESET_REG): a kernel that restarts writes it and then waits 15 ms
- *                 before it tries ways that would reset the whole machine. Its CPUs are stopped there and
- * then every 250 ms  its own system_state, panic_cpu, jiffies_64 and count of CPUs (6.0 and later), or its
- * log (older) They run only while a kernel is watched. */
+/* Running kernels, watched without their help. Two threads look at their memory, while a kernel is watched.
+ *
+ * WATCH_RESET_NS is the period of the first, which looks at the reset register (FADT RESET_REG, a byte of
+ * the kernel's own). A kernel that restarts writes it and waits 15 ms before it tries ways that would reset
+ * the whole machine (Linux, drivers/acpi/reboot.c: acpi_reboot ends in mdelay(15); then arch/x86/kernel/
+ * reboot.c pulses the keyboard controller's reset line, 50 us later). Its CPUs must be stopped by then: two
+ * looks always fall into the 15 ms, and 10 ms are left for the thread to be late and for the messages, a few
+ * microseconds each. It runs at real-time priority, so that load in the primary does not make it late; where
+ * that is refused it looks each WATCH_RESET_HURRIED_NS, which leaves 13 ms.
+ *
+ * The second looks four times a second: the kernel's own system_state, panic_cpu, jiffies_64 and count
+ * of CPUs (6.0 and later), or its log (older). */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -11,6 +18,10 @@
 #include "kernel-state.h"
 #include "ledger.h"
 #include "native.h"
+#include "poller.h"
+
+#define WATCH_RESET_NS UINT64_C(5000000)
+#define WATCH_RESET_HURRIED_NS UINT64_C(2000000)
 
 struct watch;
 struct watch_events { /* in the event loop */
@@ -22,7 +33,9 @@ struct watch_events { /* in the event loop */
         void *userdata;
 };
 
-int watch_new(sd_event *event, struct native *native, const struct watch_events *events, struct watch **ret);
+/* `resets` looks at the reset registers, with the periods above; it is borrowed, as is `native`. */
+int watch_new(sd_event *event, struct poller *resets, struct native *native,
+                const struct watch_events *events, struct watch **ret);
 void watch_free(struct watch *w); /* NULL is legal */
 
 /* Copies what it needs. */

@@ -15,7 +15,7 @@
 #include "frames.h"
 #include "macros.h"
 #include "net-config.h"
-#include "net-pump.h"
+#include "net-port.h"
 #include "netif.h"
 
 #define VNET_HEADER 10
@@ -166,12 +166,12 @@ static void test_frames_both_ways(void **state)
         char frame[9000], got[FRAME_SIZE_MAX];
         uint32_t type, size;
         make_frames(p, &f);
-        assert_int_equal(frames_serve(&f), 0);
+        assert_int_equal(frames_serve(&f, true), 0);
         for (unsigned i = 0; i < 500; i++) { /* often enough for the rings to wrap */
                 memset(frame, (int)i, sizeof(frame));
                 assert_int_equal(ring_put(&p->out, FRAME_VNET, frame, sizeof(frame)), 0);
                 assert_int_equal(send(p->wire, frame, sizeof(frame) - i, 0), sizeof(frame) - i);
-                assert_int_equal(frames_serve(&f), 1);
+                assert_int_equal(frames_serve(&f, true), 1);
                 assert_int_equal(recv(p->wire, got, sizeof(got), 0), sizeof(frame));
                 assert_memory_equal(got, frame, sizeof(frame));
                 assert_int_equal(ring_get(&p->in, got, sizeof(got), &type, &size), 1);
@@ -183,7 +183,7 @@ static void test_frames_both_ways(void **state)
         assert_int_equal(f.n_out, 500);
         /* A bare frame gets a header that asks for nothing. */
         assert_int_equal(ring_put(&p->out, FRAME_BARE, "bare", 4), 0);
-        assert_int_equal(frames_serve(&f), 1);
+        assert_int_equal(frames_serve(&f, true), 1);
         assert_int_equal(recv(p->wire, got, sizeof(got), 0), VNET_HEADER + 4);
         assert_memory_equal(got + VNET_HEADER, "bare", 4);
 }
@@ -196,13 +196,13 @@ static void test_frames_when_nobody_takes_them(void **state)
         make_frames(p, &f);
         for (unsigned i = 0; i < 100; i++) {
                 send(p->wire, frame, sizeof(frame), 0);
-                assert_true(frames_serve(&f) >= 0);
+                assert_true(frames_serve(&f, true) >= 0);
         }
         assert_true(f.out_is_full);
         assert_true(f.n_out > 10 && f.n_out < 30);
         for (unsigned i = 0; i < 10; i++) {
                 ring_drop_all(&p->in);
-                assert_true(frames_serve(&f) >= 0);
+                assert_true(frames_serve(&f, true) >= 0);
         }
         assert_false(f.out_is_full);
         assert_true(f.n_out > 30);
@@ -228,12 +228,12 @@ static void test_other_records(void **state)
         struct heard heard = { 0 };
         make_frames(p, &f);
         assert_int_equal(ring_put(&p->out, FRAME_HOSTS, "names", 5), 0);
-        assert_int_equal(frames_serve(&f), 1);
+        assert_int_equal(frames_serve(&f, true), 1);
         assert_int_equal(f.n_refused, 1); /* nobody wants it */
         f.other = hear;
         f.userdata = &heard;
         assert_int_equal(ring_put(&p->out, FRAME_HOSTS, "names", 5), 0);
-        assert_int_equal(frames_serve(&f), 1);
+        assert_int_equal(frames_serve(&f, true), 1);
         assert_int_equal(heard.type, FRAME_HOSTS);
         assert_string_equal(heard.text, "names");
 }
@@ -253,18 +253,18 @@ static void test_hostile_peer(void **state)
                 size_t at = seed % 3 == 0 ? up.control + seed / 3 % 2 * 128
                                           : up.data + ALIGN_DOWN(seed / 5 % (up.size - 8), 8);
                 memcpy(p->region + at, &value, sizeof(value));
-                assert_true(frames_serve(&f) >= 0);
+                assert_true(frames_serve(&f, true) >= 0);
                 while (recv(p->wire, got, sizeof(got), 0) >= 0)
                         ;
         }
         attach(p, &p->out, MPART_RING_NETWORK_UP, RING_PRODUCER);
         ring_republish(&f.in);
-        frames_serve(&f);
+        frames_serve(&f, true);
         attach(p, &p->out, MPART_RING_NETWORK_UP, RING_PRODUCER);
         while (recv(p->wire, got, sizeof(got), 0) >= 0)
                 ;
         assert_int_equal(ring_put(&p->out, FRAME_VNET, "fine again", 10), 0);
-        assert_int_equal(frames_serve(&f), 1);
+        assert_int_equal(frames_serve(&f, true), 1);
         assert_int_equal(recv(p->wire, got, sizeof(got), 0), 10);
         assert_memory_equal(got, "fine again", 10);
 }
@@ -284,21 +284,43 @@ static ssize_t receive(int fd, void *to, size_t n)
         return got;
 }
 
-static void test_pump(void **state)
+/* A TAP that nobody calls readable is not read; one that had to wait for room is. */
+static void test_frames_unasked(void **state)
 {
         struct peer *p = *state;
-        struct net_pump *pump = NULL;
+        struct frames f;
+        char frame[9000] = { 0 };
+        make_frames(p, &f);
+        assert_int_equal(send(p->wire, "x", 1, 0), 1);
+        assert_int_equal(frames_serve(&f, false), 0);
+        assert_int_equal(frames_serve(&f, true), 1);
+        while (!f.out_is_full) {
+                send(p->wire, frame, sizeof(frame), 0);
+                assert_true(frames_serve(&f, true) >= 0);
+        }
+        assert_int_equal(send(p->wire, "waits", 5, 0), 5);
+        assert_int_equal(frames_serve(&f, false), 0);
+        ring_drop_all(&p->in);
+        assert_int_equal(frames_serve(&f, false), 1);
+}
+
+static void test_port(void **state)
+{
+        struct peer *p = *state;
+        struct poller *poller = NULL;
+        struct region_loop *loop = NULL;
+        struct net_port *port = NULL;
         char got[1000];
         uint32_t type, size;
         int r = 0;
-        assert_int_equal(net_pump_new(&pump), 0);
-        assert_int_equal(net_pump_add(pump, 3, p->tap, p->region, "hosts"), 0);
-        assert_int_equal(net_pump_add(pump, 3, p->tap, p->region, "hosts"), -EEXIST);
+        assert_int_equal(poller_new("looks", REGION_REST_NS, 0, &poller), 0);
+        assert_int_equal(region_loop_new(poller, &loop), 0);
+        assert_int_equal(net_port_new(loop, 3, p->tap, p->region, "hosts", &port), 0);
         assert_int_equal(ring_get(&p->in, got, sizeof(got), &type, &size), 1);
         assert_int_equal(type, FRAME_HOSTS);
         assert_memory_equal(got, "hosts", 5);
 
-        pause_ms(700); /* it looks seldom by now */
+        pause_ms(200); /* it rests by now */
         assert_int_equal(ring_put(&p->out, FRAME_VNET, "up", 2), 0);
         assert_int_equal(receive(p->wire, got, sizeof(got)), 2);
         assert_int_equal(send(p->wire, "down", 4, 0), 4);
@@ -307,12 +329,12 @@ static void test_pump(void **state)
         assert_int_equal(r, 1);
         assert_memory_equal(got, "down", 4);
 
-        net_pump_remove(pump, 3);
-        net_pump_remove(pump, 4);
+        net_port_free(port);
         assert_int_equal(ring_put(&p->out, FRAME_VNET, "late", 4), 0);
         pause_ms(50);
         assert_int_equal(recv(p->wire, got, sizeof(got), 0), -1);
-        net_pump_free(pump);
+        region_loop_free(loop);
+        poller_free(poller);
 }
 
 static void test_interface_names(void **state)
@@ -338,7 +360,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_frames_when_nobody_takes_them, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_other_records, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_hostile_peer, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(test_pump, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_frames_unasked, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_port, set_up, tear_down),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include "backoff.h"
 #include "fifo.h"
 #include "macros.h"
 #include "ring.h"
@@ -265,22 +264,6 @@ static void test_fifo(void **state)
         fifo_free(&f);
 }
 
-static void test_backoff(void **state)
-{
-        (void)state;
-        struct backoff b = { 0 };
-        uint64_t now = 1000000000, last = 0;
-        assert_int_equal(backoff_next(&b, true, now), 0);
-        assert_int_equal(backoff_next(&b, false, now + BACKOFF_SPIN_NS / 2), 0);
-        for (int i = 0; i < 20; i++)
-                last = backoff_next(&b, false, now + BACKOFF_SPIN_NS + 1);
-        assert_int_equal(last, BACKOFF_SHORT_NS);
-        for (int i = 0; i < 20; i++)
-                last = backoff_next(&b, false, now + BACKOFF_LINGER_NS + 1);
-        assert_int_equal(last, BACKOFF_LONG_NS);
-        assert_int_equal(backoff_next(&b, true, now), 0);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -292,7 +275,6 @@ int main(void)
                 cmocka_unit_test(test_hostile_peer),
                 cmocka_unit_test(test_two_threads),
                 cmocka_unit_test(test_fifo),
-                cmocka_unit_test(test_backoff),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,8 @@
 
 struct stage {
         sd_event *event;
+        struct poller *poller;
+        struct region_loop *loop;
         struct talk *talk;
         uint8_t *region;
         struct mpart_shared_header *header;
@@ -64,7 +66,10 @@ static int setup(void **state)
         s->header = (void *)s->region;
         memset(s->region, 0xff, SIZE); /* a predecessor's */
         region_fill(s->region, SIZE, 3, 42, NULL);
-        if (sd_event_new(&s->event) < 0 || talk_new(s->event, 3, NULL, on_changed, s, &s->talk) < 0)
+        if (poller_new("looks", REGION_REST_NS, 0, &s->poller) < 0 ||
+                        region_loop_new(s->poller, &s->loop) < 0)
+                return -1;
+        if (sd_event_new(&s->event) < 0 || talk_new(s->event, s->loop, 3, NULL, on_changed, s, &s->talk) < 0)
                 return -1;
         *state = s;
         return talk_start(s->talk, s->region, 1000000, NULL);
@@ -74,6 +79,8 @@ static int teardown(void **state)
 {
         struct stage *s = *state;
         talk_free(s->talk);
+        region_loop_free(s->loop);
+        poller_free(s->poller);
         sd_event_unref(s->event);
         free(s->region);
         free(s);
