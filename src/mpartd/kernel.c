@@ -98,6 +98,7 @@ static void drop_ledger_if_empty(struct kernel *k)
         if (k->ledger && ledger_last(k->ledger))
                 return;
         ledger_free(TAKE_PTR(k->ledger));
+        manager_cpus_changed(m);
         for (size_t i = 1; i < m->n_kernels; i++)
                 if (m->kernels[i]->ledger)
                         return;
@@ -197,6 +198,7 @@ static void on_boot_report(struct job *j, enum job_stage stage, void *userdata)
                 free(k->cmdline);
                 k->cmdline = strdup(j->boot.cmdline);
                 kernel_keep_options(k);
+                manager_cpus_changed(k->manager);
                 kernel_set_state(k, KERNEL_LOADING, "%s", "");
                 answer_boot(k, NULL, NULL);
                 return;

@@ -10,6 +10,7 @@
 #include "cmdline.h"
 #include "cpu-monitor.h"
 #include "fs.h"
+#include "irqbalance.h"
 #include "kernel-end.h"
 #include "log.h"
 #include "macros.h"
@@ -18,6 +19,7 @@
 #include "watch.h"
 
 #define PLAN_LIMIT (64 * MiB)
+#define IRQBALANCE_DIRECTORY "/run/irqbalance"
 
 static char *directory_from(const char *variable, const char *fallback)
 {
@@ -194,6 +196,8 @@ int manager_new(const char *root_path, sd_event *event, struct manager **ret, st
         if (r == 0)
                 r = net_new(m->root, m->runtime_directory, &m->net);
         if (r == 0)
+                r = irqbalance_new(event, IRQBALANCE_DIRECTORY, m->runtime_directory, &m->irqbalance);
+        if (r == 0)
                 r = watch_new(event, &m->native, on_kernel_end, m, &m->watch);
         if (r < 0)
                 return mpart_error_set(e, r, "%s", strerror(-r));
@@ -220,9 +224,23 @@ void manager_recover(struct manager *m)
         if (!m->live)
                 return;
         net_tidy(m->net);
+        manager_cpus_changed(m);
         int r = cpu_monitor_new(m->event, on_cpu_online, m, &m->monitor);
         if (r < 0)
                 log_warning("CPUs that come online by another hand will go unnoticed: %s", strerror(-r));
+}
+
+void manager_cpus_changed(struct manager *m)
+{
+        _cleanup_cpuset_ struct mpart_cpuset taken = { 0 };
+        int r = 0;
+        for (size_t i = 1; r == 0 && i < m->n_kernels; i++)
+                if (m->kernels[i]->ledger)
+                        r = mpart_cpuset_or(&taken, &m->kernels[i]->planned->cpus);
+        if (r == 0)
+                r = irqbalance_leave_out(m->irqbalance, &taken);
+        if (r < 0)
+                log_warning("irqbalance is not told of CPUs: %s", strerror(-r));
 }
 
 struct kernel *manager_kernel(struct manager *m, uint64_t id)
@@ -239,6 +257,7 @@ void manager_free(struct manager *m)
         drop_kernels(m);
         watch_free(m->watch);
         net_free(m->net);
+        irqbalance_free(m->irqbalance);
         mpart_plan_free(m->plan);
         mpart_machine_free(m->machine);
         native_destroy(&m->native);

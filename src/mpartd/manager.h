@@ -10,6 +10,7 @@
 struct cpu_monitor;
 struct watch;
 struct inspection;
+struct irqbalance;
 struct net;
 
 struct manager {
@@ -25,6 +26,7 @@ struct manager {
         struct watch *watch;            /* of the running kernels */
         struct inspection *inspections; /* bus-inspect.c: logs and dumps being read */
         struct net *net;
+        struct irqbalance *irqbalance;
 
         struct mpart_machine *machine; /* NULL: cannot be read, machine_problem tells why */
         char *machine_problem;
@@ -46,6 +48,9 @@ static inline void manager_freep(struct manager **m)
 
 /* Kernels that ran when the last mpartd ended. Call once the bus is up. */
 void manager_recover(struct manager *m);
+
+/* Call where a kernel has taken CPUs or given them back. */
+void manager_cpus_changed(struct manager *m);
 
 struct kernel *manager_kernel(struct manager *m, uint64_t id); /* NULL: no such kernel */
 
