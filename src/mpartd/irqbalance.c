@@ -139,7 +139,8 @@ static int tell(struct irqbalance *i)
                 r = mpart_cpuset_format_list(&all, &list);
         if (r < 0)
                 return r;
-        int n = snprintf(text, sizeof(text), "settings cpus %s", *list ? list : "NULL");
+        int n = snprintf(
+                        text, sizeof(text), "settings cpus %s", mpart_cpuset_is_empty(&all) ? "NULL" : list);
         if ((size_t)n >= sizeof(text))
                 return -E2BIG;
         i->asking = false;
@@ -161,17 +162,22 @@ static int ask(struct irqbalance *i, const char *path)
 
 static int take_answer(struct irqbalance *i)
 {
-        static const char word[] = "BANNED ";
+        static const char first[] = "SLEEP ", last[] = "BANNED ";
         struct mpart_cpuset own = { 0 };
+        char *end;
         i->answer[i->n_answer] = 0;
-        char *mask = strstr(i->answer, word);
-        if (!mask || sscanf(i->answer, "SLEEP %" SCNu64, &i->sleep) != 1 || i->sleep > SLEEP_MAX)
+        const char *mask = strstr(i->answer, last), *seconds = startswith(i->answer, first);
+        if (!mask || !seconds)
                 return -EBADMSG;
-        int r = mpart_cpuset_parse_mask(mask + strlen(word), &own);
+        uint64_t sleep = strtoull(seconds, &end, 10);
+        if (end == seconds || sleep > SLEEP_MAX)
+                return -EBADMSG;
+        int r = mpart_cpuset_parse_mask(mask + strlen(last), &own);
         if (r < 0)
                 return r;
         mpart_cpuset_free(&i->own);
         i->own = own;
+        i->sleep = sleep;
         return 0;
 }
 
