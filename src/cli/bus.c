@@ -129,6 +129,24 @@ int bus_boot(struct sd_bus *bus, unsigned id, const struct bus_boot_options *o, 
         return r < 0 ? bus_misread(r, e) : slow_call(bus, call, NULL, e);
 }
 
+/* An array of kernel ids; the caller frees *ret. */
+static int read_ids(sd_bus_message *reply, unsigned **ret, size_t *ret_n, struct mpart_error *e)
+{
+        const void *ids;
+        size_t size;
+        int r = sd_bus_message_read_array(reply, 'u', &ids, &size);
+        if (r < 0)
+                return bus_misread(r, e);
+        unsigned *copy = malloc(size + 1);
+        if (!copy)
+                return -ENOMEM;
+        if (size)
+                memcpy(copy, ids, size);
+        *ret = copy;
+        *ret_n = size / sizeof(uint32_t);
+        return 0;
+}
+
 int bus_boot_all(struct sd_bus *bus, const struct bus_boot_options *o, unsigned **ret, size_t *ret_n,
                 struct mpart_error *e)
 {
@@ -140,22 +158,16 @@ int bus_boot_all(struct sd_bus *bus, const struct bus_boot_options *o, unsigned 
         if (r < 0)
                 return bus_misread(r, e);
         r = slow_call(bus, call, &reply, e);
-        if (r < 0)
-                return r;
+        return r < 0 ? r : read_ids(reply, ret, ret_n, e);
+}
 
-        const void *ids;
-        size_t size;
-        r = sd_bus_message_read_array(reply, 'u', &ids, &size);
-        if (r < 0)
-                return bus_misread(r, e);
-        unsigned *copy = malloc(size + 1);
-        if (!copy)
-                return -ENOMEM;
-        if (size)
-                memcpy(copy, ids, size);
-        *ret = copy;
-        *ret_n = size / sizeof(uint32_t);
-        return 0;
+int bus_stop_all(struct sd_bus *bus, unsigned **ret, size_t *ret_n, struct mpart_error *e)
+{
+        _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
+        int r = new_call(bus, "StopAll", &call, e);
+        if (r == 0)
+                r = slow_call(bus, call, &reply, e);
+        return r < 0 ? r : read_ids(reply, ret, ret_n, e);
 }
 
 void bus_kernels_free(struct bus_kernels *k)

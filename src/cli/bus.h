@@ -79,6 +79,8 @@ int bus_boot(struct sd_bus *bus, unsigned id, const struct bus_boot_options *o, 
 int bus_boot_all(struct sd_bus *bus, const struct bus_boot_options *o, unsigned **ret, size_t *ret_n,
                 struct mpart_error *e);
 int bus_stop(struct sd_bus *bus, unsigned id, struct mpart_error *e);
+/* The ids of the kernels that are stopped now; the caller frees *ret. */
+int bus_stop_all(struct sd_bus *bus, unsigned **ret, size_t *ret_n, struct mpart_error *e);
 
 struct bus_log_options {
         bool follow, json;

@@ -180,20 +180,27 @@ static int stop_one(struct sd_bus *bus, unsigned id, struct mpart_error *e)
         return r;
 }
 
-/* Goes on behind a kernel that does not stop; the first error is the result. */
-static int stop_all(struct sd_bus *bus, struct mpart_error *e)
+/* The first kernel that is still up is the error. */
+static int find_unstopped(struct sd_bus *bus, struct mpart_error *e)
 {
         _cleanup_kernels_ struct bus_kernels kernels = { 0 };
-        int result = bus_list_kernels(bus, &kernels, e);
-        for (size_t i = 0; i < kernels.n; i++) {
-                if (!bus_kernel_is_up(&kernels.items[i]))
-                        continue;
-                struct mpart_error error = MPART_ERROR_INIT;
-                int r = stop_one(bus, kernels.items[i].id, &error);
-                if (r < 0 && result == 0)
-                        result = mpart_error_set(e, r, "kernel %u: %s", kernels.items[i].id, error.text);
+        int r = bus_list_kernels(bus, &kernels, e);
+        for (size_t i = 0; i < kernels.n && r == 0; i++) {
+                const struct bus_kernel *k = &kernels.items[i];
+                if (bus_kernel_is_up(k))
+                        r = mpart_error_set(e, -EIO, "kernel %u is %s: %s", k->id, k->state, k->reason);
         }
-        return result;
+        return r;
+}
+
+static int stop_all(struct sd_bus *bus, struct mpart_error *e)
+{
+        _cleanup_free_ unsigned *ids = NULL;
+        size_t n = 0;
+        int r = bus_stop_all(bus, &ids, &n, e);
+        for (size_t i = 0; r == 0 && i < n; i++)
+                printf("kernel %u: stopped\n", ids[i]);
+        return r < 0 ? r : find_unstopped(bus, e);
 }
 
 int verb_stop(const struct invocation *c, struct mpart_error *e)

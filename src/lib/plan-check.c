@@ -168,6 +168,8 @@ int mpart_plan_check(const struct mpart_plan *plan, const struct mpart_machine *
                 return mpart_error_set(e, -EBADMSG, "machine: the digest must be 64 hex digits");
         int r = check_kernels(plan, e);
         if (r == 0)
+                r = check_order(plan, e);
+        if (r == 0)
                 r = check_policy(plan, e);
         if (r == 0)
                 r = check_cpus(plan, e);

@@ -34,6 +34,8 @@ bool spans_cover(const struct spans *s, uint64_t start, uint64_t size);
 int check_policy(const struct mpart_plan *plan, struct mpart_error *e);
 /* What a request said of a kernel's boot; its command lines are there. 0 or -EBADMSG. */
 int check_boot_wishes(const struct mpart_plan_kernel *k, struct mpart_error *e);
+/* Who waits for whom when all boot; kernels[i].id == i. 0, -EBADMSG or -ENOMEM. */
+int check_order(const struct mpart_plan *plan, struct mpart_error *e);
 /* Who owns which PCI functions of a machine. 0 or -EBADMSG. */
 int check_functions(const struct mpart_plan *plan, const struct mpart_machine *m, struct mpart_error *e);
 /* Every rule about addresses. 0 or -EBADMSG. */

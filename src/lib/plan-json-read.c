@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "macros.h"
+#include "order.h"
 #include "plan-json.h"
 
 #define WHERE_MAX 80
@@ -192,7 +193,7 @@ static int read_lines(const cJSON *o, const char *where, struct mpart_plan_kerne
 struct kernel_fields {
         uint64_t id, boot_cpu;
         const char *name, *cpus, *image, *initrd, *extra, *restart;
-        const cJSON *memory, *low_memory, *shared, *pci, *cmdline;
+        const cJSON *memory, *low_memory, *shared, *pci, *cmdline, *after, *requires;
 };
 
 static int dispatch_kernel(const cJSON *o, const char *where, struct kernel_fields *f,
@@ -214,6 +215,9 @@ static int dispatch_kernel(const cJSON *o, const char *where, struct kernel_fiel
                 { "initrd", JSON_STRING, false, &f->initrd },
                 { "extra", JSON_STRING, false, &f->extra },
                 { "restart", JSON_STRING, false, &f->restart },
+                { "after", JSON_ARRAY, false, &f->after },
+                { "requires", JSON_ARRAY, false, &f->requires },
+                { "notify", JSON_BOOL, false, &k->notify },
         };
         return json_dispatch(o, where, fields, ARRAY_SIZE(fields), e);
 }
@@ -236,7 +240,11 @@ static int read_boot_wishes(const struct kernel_fields *f, const char *where, st
         int r = copy_optional(f->image, &k->image, e);
         if (r == 0)
                 r = copy_optional(f->initrd, &k->initrd, e);
-        return r < 0 ? r : copy_optional(f->extra, &k->extra, e);
+        if (r == 0)
+                r = copy_optional(f->extra, &k->extra, e);
+        if (r == 0)
+                r = plan_read_ids(f->after, where, "after", &k->after, e);
+        return r < 0 ? r : plan_read_ids(f->requires, where, "requires", &k->requires, e);
 }
 
 static int read_kernel(const cJSON *o, size_t i, struct mpart_plan_kernel *k, struct mpart_error *e)

@@ -4,6 +4,7 @@
 
 #include "json.h"
 #include "macros.h"
+#include "order.h"
 #include "plan.h"
 
 /* Adds `item`, which the parent then owns; NULL or a failure is -ENOMEM. */
@@ -148,7 +149,7 @@ static int add_boot_wishes(cJSON *o, const struct mpart_plan_kernel *k)
                 r = add_optional_string(o, "extra", k->extra);
         if (r == 0 && k->restart != MPART_RESTART_NEVER)
                 r = add_string(o, "restart", mpart_restart_to_string(k->restart));
-        return r;
+        return r < 0 ? r : plan_add_order(o, k);
 }
 
 static int add_kernel(cJSON *kernels, const struct mpart_plan_kernel *k)

@@ -293,7 +293,12 @@ static int add_requested(
                 r = copy_string(q->initrd, &k->initrd);
         if (r == 0)
                 r = copy_string(q->extra, &k->extra);
+        if (r == 0)
+                r = mpart_cpuset_copy(&k->after, &q->after);
+        if (r == 0)
+                r = mpart_cpuset_copy(&k->requires, &q->requires);
         k->restart = q->restart;
+        k->notify = q->notify;
         return r < 0 ? r : tell_choice(k, q);
 }
 

@@ -54,6 +54,8 @@ static void free_kernel(struct mpart_plan_kernel *k)
         free(k->image);
         free(k->initrd);
         free(k->extra);
+        mpart_cpuset_free(&k->after);
+        mpart_cpuset_free(&k->requires);
         free_strings(k->why, k->n_why);
 }
 

@@ -94,6 +94,10 @@ struct mpart_plan_kernel {
         char *image, *initrd; /* files of the primary, absolute paths */
         char *extra;          /* further words, which the command lines end in */
         enum mpart_restart restart;
+        /* What a boot of all kernels waits for: sets of ids, without 0 and without its own. */
+        struct mpart_cpuset after;    /* until they run, or have failed to */
+        struct mpart_cpuset requires; /* until they run; where one does not, this one is not booted */
+        bool notify; /* others wait until its agent tells that user space is up; else until it runs */
 
         char **why; /* what decided its share, a sentence each; not part of the document */
         size_t n_why;

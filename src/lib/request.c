@@ -8,6 +8,7 @@
 
 #include "json.h"
 #include "macros.h"
+#include "order.h"
 #include "request.h"
 
 #define WHERE_MAX 80
@@ -28,6 +29,8 @@ void mpart_request_free(struct mpart_request *request)
                 free(k->image);
                 free(k->initrd);
                 free(k->extra);
+                mpart_cpuset_free(&k->after);
+                mpart_cpuset_free(&k->requires);
         }
         free(request->kernels);
         mpart_cpuset_free(&request->policy.primary_cpus);
@@ -256,6 +259,7 @@ static int read_kernel(
                 const cJSON *o, const char *where, struct mpart_request_kernel *k, struct mpart_error *e)
 {
         struct kernel_fields f = { .cpu_count = NOT_GIVEN, .node = NOT_GIVEN };
+        const cJSON *later; /* names of other kernels: request_read_order, once all are known */
         const struct json_field fields[] = {
                 { "name", JSON_STRING, true, &f.name },
                 { "cpus", JSON_STRING, false, &f.cpus },
@@ -267,6 +271,9 @@ static int read_kernel(
                 { "initrd", JSON_STRING, false, &f.initrd },
                 { "extra", JSON_STRING, false, &f.extra },
                 { "restart", JSON_STRING, false, &f.restart },
+                { "after", JSON_ARRAY, false, &later },
+                { "requires", JSON_ARRAY, false, &later },
+                { "notify", JSON_BOOL, false, &k->notify },
         };
         k->node = k->memory_node = -1;
         int r = json_dispatch(o, where, fields, ARRAY_SIZE(fields), e);
@@ -295,7 +302,7 @@ static int read_kernels(const cJSON *array, struct mpart_request *q, struct mpar
                                 return mpart_error_set(e, -EINVAL, "%s: kernels[%zu] is named \"%s\" too",
                                                 where, i, k->name);
         }
-        return 0;
+        return request_read_order(array, q, e);
 }
 
 static int read_primary(const cJSON *o, struct mpart_policy *policy, struct mpart_error *e)

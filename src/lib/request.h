@@ -29,6 +29,8 @@ struct mpart_request_kernel {
         size_t n_pci;
         char *image, *initrd, *extra; /* NULL: not said */
         enum mpart_restart restart;
+        struct mpart_cpuset after, requires; /* ids of other kernels: their places in the document, from 1 */
+        bool notify;
 };
 
 struct mpart_request {

@@ -6,6 +6,7 @@
 #include "bus.h"
 #include "macros.h"
 #include "manager.h"
+#include "sequence.h"
 
 static int get_plan(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
@@ -108,18 +109,6 @@ static int stop(sd_bus_message *call, void *userdata, sd_bus_error *error)
         return 1;
 }
 
-static int boot_idle_kernels(sd_bus_message *call, struct manager *m, const struct boot_options *options)
-{
-        struct pending *p = pending_new(call, true);
-        if (!p)
-                return -ENOMEM;
-        for (size_t i = 1; i < m->n_kernels; i++)
-                if (kernel_is_idle(m->kernels[i]))
-                        kernel_boot(m->kernels[i], options, pending_ref(p));
-        pending_fail(p, BUS_ERROR_WRONG_STATE, "no kernel is inactive");
-        return 1;
-}
-
 static int boot_all(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct manager *m = userdata;
@@ -130,9 +119,22 @@ static int boot_all(sd_bus_message *call, void *userdata, sd_bus_error *error)
         int r = bus_read_boot_options(call, &options, error);
         if (r < 0)
                 return r;
-        r = boot_idle_kernels(call, m, &options);
+        struct pending *p = pending_new(call, true);
+        if (p)
+                sequence_boot(m->sequence, &options, p);
         boot_options_free(&options);
-        return r;
+        return p ? 1 : -ENOMEM;
+}
+
+static int stop_all(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        struct manager *m = userdata;
+        (void)error;
+        struct pending *p = pending_new(call, true);
+        if (!p)
+                return -ENOMEM;
+        sequence_stop(m->sequence, p);
+        return 1;
 }
 
 static int get_property(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -164,6 +166,7 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_METHOD_WITH_NAMES("Stop", "u", SD_BUS_PARAM(id), "", , stop, 0),
         SD_BUS_METHOD_WITH_NAMES(
                         "BootAll", "a{sv}", SD_BUS_PARAM(options), "au", SD_BUS_PARAM(ids), boot_all, 0),
+        SD_BUS_METHOD_WITH_NAMES("StopAll", "", , "au", SD_BUS_PARAM(ids), stop_all, 0),
         SD_BUS_PROPERTY("Version", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("PlanInEffect", "b", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("PlanDifferences", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

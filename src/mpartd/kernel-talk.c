@@ -8,6 +8,7 @@
 #include "log.h"
 #include "macros.h"
 #include "manager.h"
+#include "sequence.h"
 
 struct kernel_talk {
         struct talk *talk;
@@ -38,6 +39,7 @@ static void on_changed(void *userdata)
         log_line((int)k->id, state == TALK_GONE || state == TALK_FAILED ? LOG_WARNING : LOG_INFO,
                         "kernel %u (%s): agent %s", k->id, k->planned->name, talk_state_to_string(state));
         bus_kernel_agent_changed(k);
+        sequence_kernel_changed(k);
         if (state != TALK_READY && state != TALK_STARTING && state != TALK_STOPPING)
                 shutdown_is_over(k);
         if (state == TALK_REBOOTED)

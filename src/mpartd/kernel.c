@@ -16,6 +16,7 @@
 #include "macros.h"
 #include "manager.h"
 #include "net.h"
+#include "sequence.h"
 #include "table.h"
 #include "watch.h"
 
@@ -90,19 +91,15 @@ void kernel_set_state(struct kernel *k, enum kernel_state state, const char *for
         log_line((int)k->id, state == KERNEL_FAILED ? LOG_ERR : LOG_INFO, "kernel %u (%s): %s%s%s", k->id,
                         k->planned->name, state_names[state], *k->reason ? ": " : "", k->reason);
         bus_kernel_changed(k);
+        sequence_kernel_changed(k);
 }
 
 static void drop_ledger_if_empty(struct kernel *k)
 {
-        struct manager *m = k->manager;
         if (k->ledger && ledger_last(k->ledger))
                 return;
         ledger_free(TAKE_PTR(k->ledger));
-        manager_cpus_changed(m);
-        for (size_t i = 1; i < m->n_kernels; i++)
-                if (m->kernels[i]->ledger)
-                        return;
-        irqs_restore(m->root, m->runtime_directory);
+        manager_cpus_changed(k->manager);
 }
 
 static void answer_boot(struct kernel *k, const char *error_name, const char *text)
@@ -169,8 +166,8 @@ static void boot_has_failed(struct kernel *k, const struct job *j)
         drop_ledger_if_empty(k);
         if (!j->accepted && k->boot_call)
                 answer_boot(k, BUS_ERROR_REFUSED, j->error.text);
-        else if (!j->accepted) /* nobody hears: it is restarted by itself */
-                kernel_set_state(k, KERNEL_FAILED, "it cannot be restarted: %s", j->error.text);
+        else if (!j->accepted) /* nobody hears: it boots by itself, or behind others */
+                kernel_set_state(k, KERNEL_FAILED, "it cannot be booted: %s", j->error.text);
         else if (j->result == -ECANCELED && !k->ledger)
                 kernel_set_state(k, KERNEL_INACTIVE, "%s", j->error.text);
         else
@@ -325,6 +322,8 @@ void kernel_boot(struct kernel *k, const struct boot_options *options, struct pe
                 r = job_start(k->manager->event, JOB_BOOT, &b, k->ledger, on_boot_report, k, &k->job);
         if (r < 0) {
                 drop_ledger_if_empty(k);
+                if (!call)
+                        kernel_set_state(k, KERNEL_FAILED, "it cannot be booted: %s", strerror(-r));
                 pending_fail(call, BUS_ERROR_FAILED, strerror(-r));
                 return;
         }
@@ -357,6 +356,10 @@ static void stop_dead(struct kernel *k)
 void kernel_stop(struct kernel *k, struct pending *call)
 {
         char text[256];
+        if (sequence_forget(k)) {
+                pending_succeed(call, k->id);
+                return;
+        }
         if (k->id == 0 || kernel_is_idle(k) || k->stop_call || k->state == KERNEL_STOPPING) {
                 snprintf(text, sizeof(text), "kernel %u %s", k->id,
                                 k->id == 0          ? "is the primary: shut the machine down instead"

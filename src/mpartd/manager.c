@@ -11,11 +11,13 @@
 #include "cpu-monitor.h"
 #include "fs.h"
 #include "irqbalance.h"
+#include "irqs.h"
 #include "kernel-end.h"
 #include "log.h"
 #include "macros.h"
 #include "manager.h"
 #include "net.h"
+#include "sequence.h"
 #include "watch.h"
 
 #define PLAN_LIMIT (64 * MiB)
@@ -199,6 +201,8 @@ int manager_new(const char *root_path, sd_event *event, struct manager **ret, st
                 r = irqbalance_new(event, IRQBALANCE_DIRECTORY, m->runtime_directory, &m->irqbalance);
         if (r == 0)
                 r = watch_new(event, &m->native, on_kernel_end, m, &m->watch);
+        if (r == 0)
+                r = sequence_new(m, &m->sequence);
         if (r < 0)
                 return mpart_error_set(e, r, "%s", strerror(-r));
         if (*net_problem(m->net))
@@ -233,10 +237,15 @@ void manager_recover(struct manager *m)
 void manager_cpus_changed(struct manager *m)
 {
         _cleanup_cpuset_ struct mpart_cpuset taken = { 0 };
+        bool any = false;
         int r = 0;
         for (size_t i = 1; r == 0 && i < m->n_kernels; i++)
-                if (m->kernels[i]->ledger)
+                if (m->kernels[i]->ledger) {
+                        any = true;
                         r = mpart_cpuset_or(&taken, &m->kernels[i]->planned->cpus);
+                }
+        if (!any)
+                irqs_restore(m->root, m->runtime_directory);
         if (r == 0)
                 r = irqbalance_leave_out(m->irqbalance, &taken);
         if (r < 0)
@@ -254,6 +263,7 @@ void manager_free(struct manager *m)
                 return;
         cpu_monitor_free(m->monitor);
         bus_inspect_end(m);
+        sequence_free(TAKE_PTR(m->sequence));
         drop_kernels(m);
         watch_free(m->watch);
         net_free(m->net);

@@ -12,6 +12,7 @@ struct watch;
 struct inspection;
 struct irqbalance;
 struct net;
+struct sequence;
 
 struct manager {
         sd_event *event;
@@ -27,6 +28,7 @@ struct manager {
         struct inspection *inspections; /* bus-inspect.c: logs and dumps being read */
         struct net *net;
         struct irqbalance *irqbalance;
+        struct sequence *sequence; /* kernels that boot or stop in their turn */
 
         struct mpart_machine *machine; /* NULL: cannot be read, machine_problem tells why */
         char *machine_problem;
@@ -49,7 +51,7 @@ static inline void manager_freep(struct manager **m)
 /* Kernels that ran when the last mpartd ended. Call once the bus is up. */
 void manager_recover(struct manager *m);
 
-/* Call where a kernel has taken CPUs or given them back. */
+/* Call where a kernel has taken CPUs or given them back: interrupts of the primary follow. */
 void manager_cpus_changed(struct manager *m);
 
 struct kernel *manager_kernel(struct manager *m, uint64_t id); /* NULL: no such kernel */

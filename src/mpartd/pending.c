@@ -44,9 +44,9 @@ static int reply_ids(struct pending *p)
         return r;
 }
 
-static void release(struct pending *p)
+void pending_release(struct pending *p)
 {
-        if (--p->references > 0)
+        if (!p || --p->references > 0)
                 return;
         int r;
         if (p->n_ids == 0 && sd_bus_error_is_set(&p->error))
@@ -69,7 +69,7 @@ void pending_succeed(struct pending *p, unsigned kernel)
                 return;
         if (grow_array(&p->ids, &p->capacity, p->n_ids + 1, sizeof(*p->ids)) == 0)
                 p->ids[p->n_ids++] = kernel;
-        release(p);
+        pending_release(p);
 }
 
 void pending_fail(struct pending *p, const char *error_name, const char *text)
@@ -78,5 +78,5 @@ void pending_fail(struct pending *p, const char *error_name, const char *text)
                 return;
         if (!sd_bus_error_is_set(&p->error))
                 sd_bus_error_set(&p->error, error_name, text);
-        release(p);
+        pending_release(p);
 }

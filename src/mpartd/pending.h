@@ -25,3 +25,4 @@ struct pending *pending_ref(struct pending *p);
  * first error where nothing succeeded. */
 void pending_succeed(struct pending *p, unsigned kernel);
 void pending_fail(struct pending *p, const char *error_name, const char *text);
+void pending_release(struct pending *p); /* neither */

@@ -233,6 +233,9 @@ def requests(draw, machine, pci):
             k["pci"] = draw(st.lists(selectors, min_size=1, max_size=2))
         if draw(st.booleans()):
             k |= {"extra": "quiet a=b", "restart": "always", "image": "/boot/x"}
+        for field in ("after", "requires"):
+            if kernels and draw(st.integers(0, 2)) == 0:
+                k[field] = [other["name"] for other in draw(st.lists(st.sampled_from(kernels), min_size=1, max_size=2))]
         kernels.append(k)
     primary = {}
     if draw(st.booleans()):
@@ -313,6 +316,9 @@ class Requests(unittest.TestCase):
                 self.assertEqual({r["node"] for r in got["memory"]}, {memory["node"]})
             for field in ("image", "extra", "restart"):
                 self.assertEqual(got.get(field), asked.get(field))
+            for field in ("after", "requires"):
+                ids = {1 + [k["name"] for k in request["kernels"]].index(name) for name in asked.get(field, [])}
+                self.assertEqual(got.get(field, []), sorted(ids))
             if "extra" in asked:
                 self.assertTrue(got["cmdline"]["linux"].endswith(" " + asked["extra"]))
 

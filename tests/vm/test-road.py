@@ -234,6 +234,26 @@ def stop_all(vm):
     equal(state(vm, 1), "inactive")
 
 
+@road.step
+def in_order(vm):
+    """A plan says who waits for whom: all boot and stop in that order, and what lacks another does not boot."""
+    order = [{"name": "files", "node": 1}, {"name": "db", "node": 2, "requires": ["files"]},
+             {"name": "web", "node": 3, "after": ["files"], "requires": ["db"]}]
+    vm.put("/tmp/order.json", json.dumps({"format": "mpart-request", "version": 1, "kernels": order}).encode())
+    vm.check("mpartctl plan --request /tmp/order.json --save")
+    now = vm.check("date +%s.%N").strip()
+    vm.check(f"mpartctl boot all {BOOT_FILES}", 240)
+    changes = "journalctl -o cat -u mpartd --since=@{} | sed -nE 's/^kernel [0-9]+ [(](.*)[)]: ({}).*/\\1 \\2/p'"
+    contains(vm.check(changes.format(now, "loading|running")),
+             "files loading\nfiles running\ndb loading\ndb running\nweb loading\nweb running\n")
+    vm.check("mpartctl stop all")
+    contains(vm.check(changes.format(now, "stopping|inactive: $|inactive$")),
+             "web stopping\nweb inactive\ndb stopping\ndb inactive\nfiles stopping\nfiles inactive\n")
+    refused(vm, f"mpartctl boot all {BOOT_FILES} --cmdline mpart_order=$(seq -s, 2000)", "3 of 3 kernels do not run")
+    contains(vm.check("mpartctl list --json"), "not booted: kernel 1 (files), which it requires, does not run")
+    equal(online(vm), PRIMARY_ONLINE)
+
+
 def main():
     builddir = sys.argv[1]
     x2apic = "--x2apic" in sys.argv[2:]
