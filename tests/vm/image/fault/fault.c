@@ -7,12 +7,14 @@
 static char *kind = "";
 module_param(kind, charp, 0);
 
-/* Writes `size` bytes into fewer: over the canary and the return address behind them. */
-static noinline void smash_stack(size_t size)
+/* Writes twice the size of its buffer: over the canary and the return address behind it. */
+static noinline void smash_stack(void)
 {
-        volatile char buffer[32];
-        for (size_t i = 0; i < size; i++)
-                buffer[i] = (char)i;
+        char buffer[32];
+        volatile char *p = buffer;
+        OPTIMIZER_HIDE_VAR(p); /* else the compiler counts on the size */
+        for (size_t i = 0; i < 2 * sizeof(buffer); i++)
+                p[i] = (char)i;
 }
 
 /* Called with interrupts off. */
@@ -25,7 +27,7 @@ static void spin(void *unused)
 static int __init fault_init(void)
 {
         if (strcmp(kind, "stack") == 0)
-                smash_stack(64);
+                smash_stack();
         else if (strcmp(kind, "spin") == 0) /* every CPU */
                 on_each_cpu(spin, NULL, 0);
         else if (strcmp(kind, "spin-one") == 0) /* the last one; the others go on */
