@@ -39,4 +39,5 @@ def wait_journal(vm, since, pattern, timeout=90, match="-u mpartd"):
     journal = f"journalctl -o cat --since=@{since} {match}"
     found = vm.run(f"timeout {timeout} {journal} -f -n all | grep -qm1 -- '{pattern}'", timeout + 60)
     if found.rc != 0:
-        raise VMError(f"{pattern!r} was not logged within {timeout} s, but:\n{vm.run(journal + " | tail -n 60").out}")
+        told = vm.run(f"{journal} | tail -n 60").out
+        raise VMError(f"{pattern!r} was not logged within {timeout} s, but:\n{told}")
