@@ -54,12 +54,13 @@ static size_t next_capacity(int fd, size_t capacity)
 
 /* `attribute`: the first read that leaves room ends the file, as it does for every file that tells one
  * value; long files of /proc come in pieces that end at lines. */
-static int read_whole(int root, const char *path, size_t limit, bool attribute, char **ret, size_t *ret_size)
+static int read_whole(int root, const char *path, size_t limit, bool attribute, char **ret, size_t *ret_size,
+                struct mpart_error *e)
 {
         /* A captured machine may hold anything, a FIFO too: never wait for one. */
         _cleanup_close_ int fd = openat(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (fd < 0)
-                return -errno;
+                return mpart_error_set(e, -errno, "%s cannot be read: %s", path, strerror(errno));
 
         if (limit == 0)
                 limit = DEFAULT_LIMIT;
@@ -69,15 +70,17 @@ static int read_whole(int root, const char *path, size_t limit, bool attribute, 
         for (;;) {
                 int r = grow_array(&data, &capacity, MIN(want, limit + 2), 1);
                 if (r < 0)
-                        return r;
+                        return mpart_error_set(e, r, "%s: out of memory", path);
                 ssize_t n = read(fd, data + size, capacity - size - 1);
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0)
-                        return -errno;
+                        return mpart_error_set(e, -errno, "%s cannot be read at byte %zu: %s", path, size,
+                                        strerror(errno));
                 size += (size_t)n;
                 if (size > limit)
-                        return -EFBIG;
+                        return mpart_error_set(
+                                        e, -EFBIG, "%s cannot be read: larger than %zu bytes", path, limit);
                 if (n == 0 || (attribute && size + 1 < capacity))
                         break;
                 if (capacity - size < 2)
@@ -92,13 +95,19 @@ static int read_whole(int root, const char *path, size_t limit, bool attribute, 
 
 int read_file_at(int root, const char *path, size_t limit, char **ret, size_t *ret_size)
 {
-        return read_whole(root, path, limit, false, ret, ret_size);
+        return read_whole(root, path, limit, false, ret, ret_size, NULL);
+}
+
+int read_input_at(int root, const char *path, size_t limit, char **ret, size_t *ret_size,
+                struct mpart_error *e)
+{
+        return read_whole(root, path, limit, false, ret, ret_size, e);
 }
 
 int read_line_at(int root, const char *path, char **ret)
 {
         char *text = NULL;
-        int r = read_whole(root, path, 0, true, &text, NULL);
+        int r = read_whole(root, path, 0, true, &text, NULL, NULL);
         if (r < 0)
                 return r;
         assert(text);

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "error.h"
+
 /* Opens a root directory ("/" or a snapshot). A descriptor or a negative errno. */
 int open_root(const char *path);
 
@@ -14,6 +16,10 @@ int open_root(const char *path);
  * `limit` bytes (0: 64 MiB), else -EFBIG. The caller frees *ret; ret_size may be NULL. 0 or a negative
  * errno. */
 int read_file_at(int root, const char *path, size_t limit, char **ret, size_t *ret_size);
+
+/* As read_file_at, for a file that a user named: the error tells path, offset and reason. */
+int read_input_at(int root, const char *path, size_t limit, char **ret, size_t *ret_size,
+                struct mpart_error *e);
 
 /* As read_file_at, made a string: cut at the first NUL byte, white space at the end removed (sysfs masks of
  * some machines end in "\n\0"). */

@@ -15,16 +15,15 @@
 
 int read_boot_file(const char *path, char **ret, size_t *ret_size, struct mpart_error *e)
 {
-        int r = read_file_at(AT_FDCWD, path, BOOT_FILE_LIMIT, ret, ret_size);
-        return r < 0 ? mpart_error_set(e, r, "%s cannot be read: %s", path, strerror(-r)) : 0;
+        return read_input_at(AT_FDCWD, path, BOOT_FILE_LIMIT, ret, ret_size, e);
 }
 
 static int plan_from_file(const char *path, struct mpart_plan **ret, struct mpart_error *e)
 {
         _cleanup_free_ char *text = NULL;
-        int r = read_file_at(AT_FDCWD, path, PLAN_SIZE_LIMIT, &text, NULL);
+        int r = read_input_at(AT_FDCWD, path, PLAN_SIZE_LIMIT, &text, NULL, e);
         if (r < 0)
-                return mpart_error_set(e, r, "%s cannot be read: %s", path, strerror(-r));
+                return r;
         r = mpart_plan_from_json(text, ret, e);
         return r < 0 ? mpart_error_prefix(e, r, "%s", path) : 0;
 }

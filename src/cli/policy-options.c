@@ -123,9 +123,9 @@ static int read_request(const struct invocation *c, struct chosen_policy *ret, s
 {
         const char *path = c->value[OPTION_REQUEST];
         _cleanup_free_ char *text = NULL;
-        int r = read_file_at(AT_FDCWD, path, REQUEST_SIZE_LIMIT, &text, NULL);
+        int r = read_input_at(AT_FDCWD, path, REQUEST_SIZE_LIMIT, &text, NULL, e);
         if (r < 0)
-                return mpart_error_set(e, r, "%s cannot be read: %s", path, strerror(-r));
+                return r;
         r = mpart_request_from_json(text, &ret->request, e);
         if (r < 0)
                 return mpart_error_prefix(e, r, "%s", path);

@@ -64,14 +64,10 @@ bool kernel_is_idle(const struct kernel *k)
 
 static void drop_ledger_if_empty(struct kernel *k)
 {
-        struct manager *m = k->manager;
         if (k->ledger && ledger_last(k->ledger))
                 return;
         ledger_free(TAKE_PTR(k->ledger));
-        for (size_t i = 1; i < m->n_kernels; i++)
-                if (m->kernels[i]->ledger)
-                        return;
-        irqs_restore(m->root, m->runtime_directory);
+        manager_cpus_changed(k->manager);
 }
 
 static void answer_boot(struct kernel *k, const char *error_name, const char *text)
@@ -177,6 +173,7 @@ static void on_boot_report(struct job *j, enum job_stage stage, void *userdata)
                 free(k->cmdline);
                 k->cmdline = strdup(j->boot.cmdline);
                 kernel_keep_options(k);
+                manager_cpus_changed(k->manager);
                 kernel_set_state(k, KERNEL_LOADING, CAUSE_NONE, "%s", "");
                 answer_boot(k, NULL, NULL);
                 return;

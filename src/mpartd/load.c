@@ -34,8 +34,9 @@ static int write_run(struct native_boot *b, size_t first, size_t end, struct mpa
                 r = native_canceled(b, e);
                 if (r == 0)
                         r = physmem_put(to, s->size, s->data, s->data_size, b->initrd_fd, e);
-                if (r < 0)
-                        mpart_error_prefix(e, r, "%s", s->what);
+                if (r < 0 && r != -ECANCELED) /* what is not in memory is read from the ramdisk */
+                        mpart_error_prefix(
+                                        e, r, "%s", s->data || !b->initrd_path ? s->what : b->initrd_path);
                 b->load_bytes += s->size;
         }
         physmem_unmap(&map);

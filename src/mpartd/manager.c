@@ -11,6 +11,8 @@
 #include "cmdline.h"
 #include "cpu-monitor.h"
 #include "fs.h"
+#include "irqbalance.h"
+#include "irqs.h"
 #include "kernel-end.h"
 #include "log.h"
 #include "macros.h"
@@ -21,6 +23,7 @@
 #include "watch.h"
 
 #define PLAN_LIMIT (64 * MiB)
+#define IRQBALANCE_DIRECTORY "/run/irqbalance"
 
 static char *directory_from(const char *variable, const char *fallback)
 {
@@ -199,6 +202,8 @@ static int make_parts(struct manager *m)
         if (r == 0)
                 r = net_new(m->root, m->runtime_directory, m->regions, &m->net);
         if (r == 0)
+                r = irqbalance_new(m->event, IRQBALANCE_DIRECTORY, m->runtime_directory, &m->irqbalance);
+        if (r == 0)
                 r = watch_new(m->event, m->poller, &m->native, &events, &m->watch);
         if (r == 0)
                 r = sequence_new(m, &m->sequence);
@@ -251,9 +256,28 @@ void manager_recover(struct manager *m)
         if (!m->live)
                 return;
         net_tidy(m->net);
+        manager_cpus_changed(m);
         int r = cpu_monitor_new(m->event, on_cpu_online, m, &m->monitor);
         if (r < 0)
                 log_warning("CPUs that come online by another hand will go unnoticed: %s", strerror(-r));
+}
+
+void manager_cpus_changed(struct manager *m)
+{
+        _cleanup_cpuset_ struct mpart_cpuset taken = { 0 };
+        bool any = false;
+        int r = 0;
+        for (size_t i = 1; r == 0 && i < m->n_kernels; i++)
+                if (m->kernels[i]->ledger) {
+                        any = true;
+                        r = mpart_cpuset_or(&taken, &m->kernels[i]->planned->cpus);
+                }
+        if (!any)
+                irqs_restore(m->root, m->runtime_directory);
+        if (r == 0)
+                r = irqbalance_leave_out(m->irqbalance, &taken);
+        if (r < 0)
+                log_warning("irqbalance is not told of CPUs: %s", strerror(-r));
 }
 
 struct kernel *manager_kernel(struct manager *m, uint64_t id)
@@ -274,6 +298,7 @@ void manager_free(struct manager *m)
         net_free(m->net);
         region_loop_free(m->regions);
         poller_free(m->poller);
+        irqbalance_free(m->irqbalance);
         mpart_plan_free(m->plan);
         mpart_machine_free(m->machine);
         native_destroy(&m->native);

@@ -11,6 +11,7 @@ struct cpu_monitor;
 struct watch;
 struct inspection;
 struct authorization;
+struct irqbalance;
 struct net;
 struct poller;
 struct region_loop;
@@ -32,6 +33,7 @@ struct manager {
         struct inspection *inspections;       /* bus-inspect.c: logs and dumps being read */
         struct authorization *authorizations; /* authorize.c: calls that wait for polkit */
         struct net *net;
+        struct irqbalance *irqbalance;
         struct sequence *sequence; /* kernels that boot or stop in their turn */
 
         struct mpart_machine *machine; /* NULL: cannot be read, machine_problem tells why */
@@ -54,6 +56,9 @@ static inline void manager_freep(struct manager **m)
 
 /* Kernels that ran when the last mpartd ended. Call once the bus is up. */
 void manager_recover(struct manager *m);
+
+/* Call where a kernel has taken CPUs or given them back: interrupts of the primary follow. */
+void manager_cpus_changed(struct manager *m);
 
 struct kernel *manager_kernel(struct manager *m, uint64_t id); /* NULL: no such kernel */
 

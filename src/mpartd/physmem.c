@@ -109,14 +109,20 @@ void physmem_unmap(struct physmem_map *m)
         *m = (struct physmem_map){ 0 };
 }
 
-static int read_exactly(int fd, char *data, uint64_t size)
+static int read_exactly(int fd, char *data, uint64_t size, struct mpart_error *e)
 {
         for (uint64_t done = 0; done < size;) {
                 ssize_t n = read(fd, data + done, size - done);
                 if (n < 0 && errno == EINTR)
                         continue;
-                if (n <= 0)
-                        return n < 0 ? -errno : -EIO;
+                if (n < 0)
+                        return mpart_error_set(e, -errno,
+                                        "cannot be read at byte %" PRIu64 " of %" PRIu64 ": %s", done, size,
+                                        strerror(errno));
+                if (n == 0)
+                        return mpart_error_set(e, -EIO,
+                                        "ends at byte %" PRIu64 ", had %" PRIu64 " before it was loaded",
+                                        done, size);
                 done += (uint64_t)n;
         }
         return 0;
@@ -128,9 +134,9 @@ int physmem_put(void *to, uint64_t size, const void *data, uint64_t data_size, i
         if (data)
                 memcpy(to, data, data_size);
         else if (data_size > 0)
-                r = read_exactly(fd, to, data_size);
+                r = read_exactly(fd, to, data_size, e);
         memset((char *)to + data_size, 0, size - data_size);
-        return r < 0 ? mpart_error_set(e, r, "the file cannot be read to its end: %s", strerror(-r)) : 0;
+        return r;
 }
 
 int physmem_write(const struct physmem *mem, const struct claim *c, uint64_t address, uint64_t size,

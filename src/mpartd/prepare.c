@@ -100,12 +100,6 @@ static int check_machine(struct native_boot *b, const struct mpart_plan_kernel *
         return r;
 }
 
-static int read_input(const char *path, char **ret, size_t *ret_size, struct mpart_error *e)
-{
-        int r = read_file_at(AT_FDCWD, path, FILE_LIMIT, ret, ret_size);
-        return r < 0 ? mpart_error_set(e, r, "%s: %s", path, strerror(-r)) : 0;
-}
-
 static int make_cmdline(struct native_boot *b, const struct mpart_plan_kernel *k, struct mpart_error *e)
 {
         char region[REGION_WORD_MAX];
@@ -145,7 +139,7 @@ int native_prepare(struct native_boot *b, struct mpart_error *e)
                 return mpart_error_set(e, r, "out of memory");
         r = check_machine(b, k, e);
         if (r == 0)
-                r = read_input(b->image_path, &b->image_data, &image_size, e);
+                r = read_input_at(AT_FDCWD, b->image_path, FILE_LIMIT, &b->image_data, &image_size, e);
         if (r == 0)
                 r = mpart_image_probe(b->image_data, image_size, b->image_path, &b->image, e);
         if (r == 0)

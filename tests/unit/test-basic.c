@@ -205,6 +205,11 @@ static void test_files(void **state)
         char *text = NULL;
         assert_int_equal(read_file_at(root, "f", 3, &text, NULL), -EFBIG);
         assert_int_equal(read_file_at(root, "absent", 0, &text, NULL), -ENOENT);
+        struct mpart_error e = MPART_ERROR_INIT;
+        assert_int_equal(read_input_at(root, "absent", 0, &text, NULL, &e), -ENOENT);
+        assert_string_equal(e.text, "absent cannot be read: No such file or directory");
+        assert_int_equal(read_input_at(root, ".", 0, &text, NULL, &e), -EISDIR);
+        assert_string_equal(e.text, ". cannot be read at byte 0: Is a directory");
         assert_null(text);
 
         char **names;

@@ -89,6 +89,19 @@ static void test_memory_of_the_partition_is_written(void **state)
         assert_memory_equal(bytes, "\0hello\0", 7);
 }
 
+static void test_a_file_that_ends_early_is_told(void **state)
+{
+        struct fixture *f = *state;
+        char to[8192];
+        scratch_write(&f->dir, "ramdisk", "0123456789");
+        _cleanup_close_ int fd = openat(f->dir.fd, "ramdisk", O_RDONLY | O_CLOEXEC);
+        assert_int_equal(physmem_put(to, sizeof(to), NULL, 4096, fd, &f->error), -EIO);
+        assert_string_equal(f->error.text, "ends at byte 10, had 4096 before it was loaded");
+        _cleanup_close_ int directory = openat(f->dir.fd, ".", O_RDONLY | O_CLOEXEC);
+        assert_int_equal(physmem_put(to, sizeof(to), NULL, 4096, directory, &f->error), -EISDIR);
+        assert_string_equal(f->error.text, "cannot be read at byte 0 of 4096: Is a directory");
+}
+
 static void test_memory_of_others_is_refused(void **state)
 {
         struct fixture *f = *state;
@@ -178,6 +191,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 gate_test(test_memory_of_the_partition_is_written),
+                gate_test(test_a_file_that_ends_early_is_told),
                 gate_test(test_memory_of_others_is_refused),
                 gate_test(test_low_window_only_while_held),
                 gate_test(test_system_ram_is_refused_by_name),

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# build-agent-initrd.sh OUT AGENT [BUSYBOX]: ramdisk whose /init is the agent, with a busybox, and other inits for rdinit=:
-# /init-beside starts the agent as an ordinary process, /init-before puts it in front of another init.
+# build-agent-initrd.sh OUT AGENT [BUSYBOX]: ramdisk whose /init is the agent, with a busybox, and for rdinit= /init-before,
+# which puts the agent in front of another init.
 set -eu
 
 out=$(readlink -f "$1")
@@ -17,16 +17,6 @@ for applet in $("$busybox" --list); do
     [ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
 done
 
-cat >"$root/init-beside" <<'END'
-#!/bin/sh
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs devtmpfs /dev
-mkdir -p /dev/pts
-mount -t devpts devpts /dev/pts
-/init &
-while :; do sleep 1000; done
-END
 cat >"$root/init-before" <<'END'
 #!/bin/sh
 exec /init -- /init-behind

@@ -28,7 +28,7 @@ cp -al "$base/." "$root"
 for tree; do
     tar -C "$tree" -c . | tar -C "$root" -x --keep-directory-symlink --no-same-owner --no-overwrite-dir
 done
-"$here/build-initrd.sh" "$vm/guest.img" "$base/bin/busybox"
+"$here/build-initrd.sh" "$vm/guest.img" "$base/bin/busybox" "$base/boot/fault.ko"
 cp "$vm/guest.img" "$root/boot/guest.img"
 
 rm -f "$vm/disk.new"

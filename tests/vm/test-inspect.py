@@ -7,6 +7,7 @@
 import json
 import sys
 
+from primary import AWAIT
 from steps import Road, contains, equal
 from vm import VM
 
@@ -61,8 +62,9 @@ def log(vm):
 def readers_that_are_slow_or_gone(vm):
     """A reader that does not read, or ends, holds up nobody."""
     equal(vm.check("mpartctl log -f 3 | head -n 1 | cut -c 1-2"), "[ \n")
-    vm.check("for i in 1 2 3; do mpartctl log -f 3 >/dev/null & kill -STOP $!; echo $! >>/tmp/stopped; done; sleep 1;"
-             "timeout 10 mpartctl list; timeout 10 mpartctl log -n 1 3; xargs kill -KILL </tmp/stopped")
+    vm.check(AWAIT + "for i in 1 2 3; do mpartctl log -f 3 >/tmp/slow.$i & await /tmp/slow.$i 'Linux version'; kill -STOP $!; "
+             "echo $! >>/tmp/stopped; done; timeout 10 mpartctl list; timeout 10 mpartctl log -n 1 3; "
+             "xargs kill -KILL </tmp/stopped")
     vm.check("timeout 3 mpartctl log -f 3 >/dev/null; test $? = 124")
 
 
@@ -71,7 +73,7 @@ def panic(vm):
     """A follower reads the last words of a kernel that dies, at once."""
     vm.check("mpartctl log -f -n 1 3 >/tmp/followed 2>/tmp/follow.err & echo $! >/tmp/follower")
     vm.wait_console(3, END.replace("[", r"\["), 300)
-    vm.check(f"for i in 1 2 3 4 5; do sleep 1; grep -qF -- '{END}' /tmp/followed && exit 0; done; exit 1", 30)
+    vm.check(AWAIT + f"await /tmp/followed '{END.replace('[', '.')}'", 60)
     contains(vm.check("cat /tmp/followed"), PANIC)
     contains(vm.check("mpartctl log 3"), PANIC)
 
@@ -96,15 +98,15 @@ def canceled_dump(vm):
         equal(result.rc, 1)
         contains(result.err, "canceled")
         vm.check("test ! -e /var/tmp/core")
-    vm.check("rm -f /var/tmp/core; mpartctl dump 3 /var/tmp/killed & until [ -s /var/tmp/killed ]; do :; done; kill -KILL $!; sleep 1; rm /var/tmp/killed;"
-             "mpartctl dump 3 /var/tmp/core; rm /var/tmp/core", 60)
+    vm.check("rm -f /var/tmp/core; mpartctl dump 3 /var/tmp/killed & until [ -s /var/tmp/killed ]; do :; done; "
+             "kill -KILL $!; until mpartctl dump 3 /var/tmp/core 2>/tmp/why; do "
+             "grep -q 'being dumped already' /tmp/why || exit 1; done; rm /var/tmp/killed /var/tmp/core", 60)
 
 
 @road.step
 def stop(vm):
     """With the kernel its followers end, and the daemon holds what it held before."""
-    vm.check("mpartctl stop 3; pid=$(cat /tmp/follower); for i in 1 2 3 4 5; do kill -0 $pid || exit 0; sleep 1; done; exit 1",
-             60)
+    vm.check("mpartctl stop 3; timeout 20 tail --pid=$(cat /tmp/follower) -f /dev/null", 60)
     equal(vm.check("cat /tmp/follow.err"), "")
     refused(vm, "mpartctl log 3", "inactive")
     vm.check(BOOT, 120)

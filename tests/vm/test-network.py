@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The network of three kernels: ping, ssh in all directions, a copy, restarts, and nothing left behind.
+"""The network of three kernels and all else that reaches them: ping, ssh in all directions, a copy, commands, consoles;
+then an agent dies, and a kernel in mid-transfer, and everything works again. Nothing is left behind.
 
     test-network.py BUILDDIR
 """
@@ -9,16 +10,57 @@ import re
 import sys
 
 import network
-from network import KERNELS, KEY, RAMDISK, address, background, remote, wait_login
+from network import KERNELS, KEY, RAMDISK, address, remote, wait_login
+from primary import online, since_now, state, wait_journal
 from steps import Road, contains, equal
+from talking import execute, type_on_console, wait_agent
 from vm import VM
 
 road = Road()
 COPY_MIB = 64
+# An init that starts the agent beside itself and kills it when it is told to.
+BESIDE = b"""#!/bin/busybox sh
+/bin/busybox mknod /kill-agent p
+/init &
+read -r line </kill-agent
+kill -9 $!
+while :; do /bin/busybox sleep 1000; done
+"""
+# A copy to kernel 2 and a command that sends from it are under way when it panics, and a copy to kernel 3.
+PANIC = """
+{to_3} </tmp/sent >/tmp/sum & other=$!
+{to_2} </tmp/sent >/dev/null 2>&1 & doomed=$!
+mpartctl exec 2 -- sh -c 'until [ -s /tmp/copy ]; do :; done; head -c 1000000 /dev/zero; cat /dev/zero & \
+    echo c >/proc/sysrq-trigger' 2>/tmp/why | wc -c
+cat /tmp/why
+wait $other; echo other $?
+kill $doomed
+"""
 
 
 def interfaces(vm):
     return {link["ifname"] for link in json.loads(vm.check("ip -j link"))}
+
+
+def untouched(vm):
+    """When each kernel was started: what must stay the same where another one dies."""
+    return {kernel: vm.check(f"busctl get-property org.mpartd1 /org/mpartd1/kernel/{kernel} org.mpartd1.Kernel "
+                             "BootTimestamp") for kernel in KERNELS}
+
+
+def reachable(vm, kernel):
+    """By ssh from everywhere, by a command, and on its console."""
+    wait_login(vm, kernel)
+    for other in KERNELS:
+        if other != kernel:
+            equal(login_from(vm, other, kernel), f"mpart{kernel}")
+    equal(execute(vm, kernel, "hostname").out, f"mpart{kernel}\n")
+    contains(type_on_console(vm, kernel, "echo typed-$((6 * 7))", "typed-42"), "left 0")
+
+
+def login_from(vm, kernel, other):
+    inner = f"ssh -y -y -i /root/.ssh/id_dropbear root@{address(other)} hostname"
+    return vm.check(remote(kernel, f"'{inner}'") + " </dev/null", 120).strip()
 
 
 @road.step
@@ -30,9 +72,10 @@ def apply(vm):
 @road.step
 def ramdisk(vm):
     """A ramdisk is made twice with the same bytes; it holds what it should."""
-    network.make_ramdisk(vm)
+    vm.put("/root/beside", BESIDE, 0o755)
+    network.make_ramdisk(vm, "--add /root/beside:/init-beside")
     vm.check(f"mv {RAMDISK} /root/first.img")
-    network.make_ramdisk(vm)
+    network.make_ramdisk(vm, "--add /root/beside:/init-beside")
     vm.check(f"cmp /root/first.img {RAMDISK}")
     names = vm.check(f"zcat {RAMDISK} | busybox cpio -t").split()
     for name in ("init", "init.real", "bin/busybox", "mpart/modules/tun.ko", "usr/sbin/dropbear",
@@ -57,7 +100,8 @@ def bad_requests(vm):
 def boot(vm):
     """Three kernels boot with it; each gets an interface on the bridge."""
     for kernel in KERNELS:
-        vm.check(f"mpartctl boot {kernel} --initrd {RAMDISK}", 120)
+        words = "--cmdline rdinit=/init-beside" if kernel == 3 else ""
+        vm.check(f"mpartctl boot {kernel} --no-dump --initrd {RAMDISK} {words}", 120)
     contains(vm.check("ip -4 addr show mpart0"), "10.1.2.1/24")
     for kernel in KERNELS:
         contains(vm.check(f"ip link show mpart{kernel}"), "master mpart0")
@@ -90,8 +134,7 @@ def login_between(vm):
     for kernel in KERNELS:
         for other in KERNELS:
             if other != kernel:
-                inner = f"ssh -y -y -i /root/.ssh/id_dropbear root@{address(other)} hostname"
-                equal(vm.check(remote(kernel, f"'{inner}'") + " </dev/null", 120).strip(), f"mpart{other}")
+                equal(login_from(vm, kernel, other), f"mpart{other}")
 
 
 @road.step
@@ -116,13 +159,20 @@ def copy(vm):
 @road.step
 def restart_one(vm):
     """A kernel that is stopped takes its interface along, and comes back, while another one transfers."""
-    background(vm, remote(1, "'cat >/tmp/copy; sha256sum </tmp/copy'") + " </tmp/sent >/tmp/sum")
-    vm.check("mpartctl stop 2", 120)
-    equal(interfaces(vm) & {"mpart1", "mpart2", "mpart3"}, {"mpart1", "mpart3"})
-    vm.check(f"mpartctl boot 2 --initrd {RAMDISK}", 120)
+    copy_on = remote(1, "'cat >/tmp/copy; sha256sum </tmp/copy'") + " </tmp/sent >/tmp/sum"
+    vm.check(f"{copy_on} & mpartctl stop 2 && ls /sys/class/net >/tmp/links && mpartctl boot 2 --initrd {RAMDISK} && wait $!",
+             300)
+    equal(set(vm.check("cat /tmp/links").split()) & {"mpart1", "mpart2", "mpart3"}, {"mpart1", "mpart3"})
     wait_login(vm, 2)
-    vm.check("until [ -s /tmp/sum ]; do sleep 1; done", 300)
     equal(vm.check("cat /tmp/sum"), vm.check("sha256sum </tmp/sent", 120))
+
+
+@road.step
+def commands_and_consoles(vm):
+    """Each runs commands for the primary, and has a console that one can type on."""
+    for kernel in KERNELS:
+        equal(execute(vm, kernel, "hostname").out, f"mpart{kernel}\n")
+        contains(type_on_console(vm, kernel, "echo typed-$((6 * 7))", "typed-42"), "left 0")
 
 
 @road.step
@@ -134,16 +184,50 @@ def daemon_restart(vm):
 
 
 @road.step
-def panic(vm):
-    """A panic in mid-transfer harms nobody else; the kernel boots again."""
-    background(vm, remote(2, "'cat >/tmp/copy'") + " </tmp/sent")
-    crash = remote(2, "'sleep 1; echo c >/proc/sysrq-trigger'")
-    vm.run(f"timeout 20 {crash} </dev/null", 60)
-    for kernel in (1, 3):
+def agent_killed(vm):
+    """An agent that is killed is missed; its kernel stops and boots again, the others notice nothing."""
+    before = untouched(vm)
+    now = since_now(vm)
+    vm.check("mpartctl exec 3 -- sh -c 'echo >/kill-agent'; true")
+    wait_agent(vm, 3, now, "gone")
+    equal(state(vm, 3), "running")
+    equal(execute(vm, 3, "true").rc, 1)
+    for kernel in (1, 2):
+        equal(execute(vm, kernel, "hostname").out, f"mpart{kernel}\n")
         wait_login(vm, kernel)
-    vm.run("mpartctl stop 2", 120)  # whoever watches kernels may have noticed, and given it back already
+    vm.check("mpartctl stop 3", 60)
+    vm.check(f"mpartctl boot 3 --no-dump --initrd {RAMDISK}", 120)
+    reachable(vm, 3)
+    after = untouched(vm)
+    equal([after[k] for k in (1, 2)], [before[k] for k in (1, 2)])
+
+
+@road.step
+def panic(vm):
+    """A panic in mid-transfer ends that kernel alone: a copy to another one goes on and arrives."""
+    vm.before = untouched(vm)
+    now = since_now(vm)
+    result = vm.run(PANIC.format(to_2=remote(2, "'cat >/tmp/copy'"),
+                                 to_3=remote(3, "'cat >/tmp/copy; sha256sum </tmp/copy'")), 300)
+    sent, *why = result.out.splitlines()
+    if int(sent) < 1000000:
+        raise AssertionError(f"the command was not in mid-transfer: {result.out}")
+    contains("\n".join(why), "mpartctl: kernel 2: crashed: Kernel panic - not syncing: sysrq triggered crash")
+    contains(result.out, "other 0\n")
+    equal(vm.check("cat /tmp/sum"), vm.check("sha256sum </tmp/sent", 120))
+    wait_journal(vm, now, "kernel 2 .*: failed: crashed: Kernel panic - not syncing: sysrq triggered crash$")
+    equal(execute(vm, 2, "true").rc, 1)
+    equal(online(vm), "0-1,4-5")
+
+
+@road.step
+def everything_again(vm):
+    """The kernel boots again, and all three can be reached in every way; two of them have never stopped."""
     vm.check(f"mpartctl boot 2 --initrd {RAMDISK}", 120)
-    wait_login(vm, 2)
+    for kernel in KERNELS:
+        reachable(vm, kernel)
+    after = untouched(vm)
+    equal([after[k] for k in (1, 3)], [vm.before[k] for k in (1, 3)])
 
 
 @road.step

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from primary import online, state
 from steps import Road, contains, equal
 from vm import VM, Machine, x2apic_machine
 
@@ -17,15 +18,6 @@ road = Road()
 KERNELS = (1, 2, 3)
 PRIMARY_ONLINE = "0-7"
 BOOT_FILES = "--image $(echo /boot/vmlinuz-*) --initrd /boot/guest.img"
-
-
-def online(vm):
-    return vm.check("cat /sys/devices/system/cpu/online").strip()
-
-
-def state(vm, kernel):
-    answer = vm.check(f"busctl get-property org.mpartd1 /org/mpartd1/kernel/{kernel} org.mpartd1.Kernel State")
-    return re.fullmatch(r's "(\w+)"\n', answer).group(1)
 
 
 def refused(vm, command, *parts):

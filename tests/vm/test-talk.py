@@ -4,41 +4,22 @@
 
     test-talk.py BUILDDIR
 """
-import re
 import sys
 import time
 
+from primary import AWAIT, agent, since_now, wait_journal
 from steps import Road, contains, equal
+from talking import execute, type_on_console, wait_agent
 from vm import VM
 
 road = Road()
 BOOT = "--image $(echo /boot/vmlinuz-*) --initrd /boot/agent.img"
-KERNEL = "org.mpartd1 /org/mpartd1/kernel/{} org.mpartd1.Kernel"
-
-
-def agent(vm, kernel):
-    answer = vm.check(f"busctl get-property {KERNEL.format(kernel)} AgentState")
-    return re.fullmatch(r's "([\w-]+)"\n', answer).group(1)
-
-
-def wait_agent(vm, kernel, *states, seconds=60):
-    """Wait for one of the states."""
-    wanted = "|".join(states)
-    name = KERNEL.format(kernel)
-    result = vm.run(f"for i in $(seq {seconds * 5}); do busctl get-property {name} AgentState | "
-                    f"grep -qE '\"({wanted})\"' && exit 0; sleep 0.2; done; exit 1", seconds + 30)
-    if result.rc != 0:
-        raise AssertionError(f"kernel {kernel}: agent {agent(vm, kernel)}, wanted {wanted}\n"
-                             + vm.run("journalctl -u mpartd --no-pager | tail -20").out + vm.console(kernel)[-2000:])
 
 
 def boot(vm, kernel, words="", options=""):
+    now = since_now(vm)
     vm.check(f"mpartctl boot {kernel} {BOOT} --no-dump {options} --cmdline '{words}'", 180)
-    wait_agent(vm, kernel, "ready")
-
-
-def execute(vm, kernel, command, timeout=60):
-    return vm.run(f"mpartctl exec {kernel} -- {command}", timeout)
+    wait_agent(vm, kernel, now, "ready")
 
 
 @road.step
@@ -101,18 +82,19 @@ def latency(vm):
 @road.step
 def slow_reader(vm):
     """A caller that does not read holds up its own command alone."""
-    vm.check("(mpartctl exec 1 -- yes | sleep 5) >/dev/null 2>&1 & sleep 1; "
-             "timeout 4 mpartctl exec 1 -- echo other | grep -qx other; wait")
+    vm.check("mkfifo /tmp/slow; mpartctl exec 1 -- yes >/tmp/slow & exec 3</tmp/slow; head -n 1 <&3; "
+             "timeout 10 mpartctl exec 1 -- echo other | grep -qx other; exec 3<&-; wait")
 
 
 @road.step
 def signals(vm):
     """Signals are passed on; a caller that is killed takes its command with it."""
-    result = vm.run("mpartctl exec 1 -- sh -c 'trap \"echo caught; exit 3\" TERM; while :; do sleep 0.1; done' "
-                    ">/tmp/out & sleep 2; kill $!; wait $!; echo status $?; cat /tmp/out")
-    equal(result.out, "status 3\ncaught\n")
-    vm.check("mpartctl exec 1 -- sleep 1234 & sleep 2; kill -9 $!; sleep 1")
-    equal(execute(vm, 1, "sh -c 'pgrep -f \"sleep [1]234\" | wc -l'").out, "0\n")
+    result = vm.run(AWAIT + "mpartctl exec 1 -- sh -c 'trap \"echo caught; exit 3\" TERM; echo ready; sleep 1000 & wait' "
+                    ">/tmp/caught & await /tmp/caught ready; kill $!; wait $!; echo status $?; cat /tmp/caught")
+    equal(result.out, "status 3\nready\ncaught\n")
+    vm.check(AWAIT + "mpartctl exec 1 -- sh -c 'mkfifo /tmp/end; trap \"echo hung up >/tmp/end; exit\" HUP; echo ready; "
+             "sleep 1000 & wait' >/tmp/orphan & await /tmp/orphan ready; kill -9 $!; "
+             "timeout 20 mpartctl exec 1 -- cat /tmp/end | grep -qx 'hung up'")
 
 
 @road.step
@@ -127,8 +109,7 @@ def clock(vm):
 @road.step
 def console(vm):
     """The console: typing through mpartctl on a terminal; Ctrl-] leaves."""
-    keys = r"(sleep 2; printf 'echo typed-$((6 * 7)); tty; stty size\n'; sleep 3; printf '\035'; sleep 2)"
-    seen = vm.check(f"{keys} | script -qec 'stty rows 33 cols 99; mpartctl console 1; echo left $?; stty -a' /dev/null", 60)
+    seen = type_on_console(vm, 1, "echo typed-$((6 * 7)); tty; stty size", "33 99")
     for part in ("Ctrl-]", "typed-42", "/dev/pts/", "33 99", "left 0", " icanon "):
         contains(seen, part)
     contains(vm.check("mpartctl console 1 --log"), "typed-42")
@@ -137,19 +118,22 @@ def console(vm):
 @road.step
 def terminal_of_others(vm):
     """The terminal linked in /run/mpartd/console is for cu and the like."""
-    vm.check("(timeout 5 cat /run/mpartd/console/2 >/tmp/seen &) ; sleep 0.5; "
-             "printf 'echo by-$((2 + 3))-pty\\n' >/run/mpartd/console/2; sleep 3; grep -q by-5-pty /tmp/seen")
+    vm.check("exec 3<>/run/mpartd/console/2; printf 'echo by-$((2 + 3))-pty\\n' >&3; "
+             "timeout 20 grep -qm1 by-5-pty <&3")
 
 
 @road.step
 def readers(vm):
     """Two may read at once, one may type."""
-    result = vm.run("sleep 20 | mpartctl console 1 >/tmp/a 2>&1 & sleep 1; mpartctl console 1 </dev/null; echo rc $?; "
-                    "timeout 3 mpartctl console 1 --follow >/tmp/b & sleep 1; "
-                    "mpartctl exec 1 -- sh -c 'echo both >/dev/pts/0'; wait %2; kill %1; grep -c both /tmp/a /tmp/b", 60)
+    result = vm.run(AWAIT + "mkfifo /tmp/typed; mpartctl console 1 </tmp/typed >/tmp/a & exec 3>/tmp/typed; "
+                    "printf 'echo first-$((1 + 1))\\n' >&3; await /tmp/a first-2; "
+                    "mpartctl console 1 </dev/null; echo rc $?; "
+                    "mpartctl console 1 --follow >/tmp/b & await /tmp/b first-2; "
+                    "mpartctl exec 1 -- sh -c 'echo both >/dev/pts/0'; await /tmp/a both && await /tmp/b both && "
+                    "echo read by both; kill $!; exec 3>&-; wait", 90)
     contains(result.out, "rc 1")
     contains(result.err, "somebody else types")
-    contains(result.out, "/tmp/a:1\n/tmp/b:1")
+    contains(result.out, "read by both")
 
 
 def cpu_share(run, files, seconds=20):
@@ -172,48 +156,21 @@ def idle(vm):
 @road.step
 def daemon_restart(vm):
     """After the daemon was killed and came back, everything goes on."""
-    vm.check("systemctl kill -s KILL mpartd; sleep 1; systemctl restart mpartd")
-    wait_agent(vm, 1, "ready")
+    now = since_now(vm)
+    vm.check("systemctl kill -s KILL mpartd; systemctl restart mpartd")
+    wait_agent(vm, 1, now, "ready")
     equal(execute(vm, 1, "echo still").out, "still\n")
 
 
 @road.step
 def orderly_stop(vm):
     """A stop ends user space first: processes get SIGTERM."""
-    vm.check("(mpartctl exec 2 -- sh -c 'trap \"echo bye >/dev/ttyS2; sleep 1; exit\" TERM; while :; do sleep 0.1; done' "
-             ">/dev/null 2>&1 &); sleep 2; mpartctl stop 2", 60)
+    now = since_now(vm)
+    vm.check(AWAIT + "mpartctl exec 2 -- sh -c 'trap \"echo bye >/dev/ttyS2; exit\" TERM; echo ready; sleep 1000 & wait' "
+             ">/tmp/stopped & await /tmp/stopped ready; mpartctl stop 2; wait", 60)
+    vm.wait_console(2, "^bye", 10)
     equal(agent(vm, 2), "none")
-    contains(vm.check("journalctl -u mpartd --no-pager"), "agent powered-off")
-
-
-@road.step
-def panic(vm):
-    """A panic in mid-transfer is reported, and ends the commands there alone."""
-    result = vm.run("timeout 60 mpartctl exec 1 -- sh -c 'cat /dev/zero & sleep 1; echo c >/proc/sysrq-trigger' "
-                    "2>/tmp/why | wc -c; cat /tmp/why", 90)
-    contains(result.out, "mpartctl: kernel 1: crashed: Kernel panic - not syncing: sysrq triggered crash")
-    wait_agent(vm, 1, "none", "gone", seconds=20)
-    contains(vm.check("mpartctl list"), "crashed")
-    equal(vm.run("mpartctl exec 1 -- true").rc, 1)
-
-
-@road.step
-def restart(vm):
-    """After the panic the same partition boots again and talks again."""
-    started = time.monotonic()
-    boot(vm, 1)
-    equal(execute(vm, 1, "echo anew").out, "anew\n")
-    print(f"# boot, ready: {time.monotonic() - started:.1f} s")
-
-
-@road.step
-def agent_killed(vm):
-    """An agent that is killed is missed."""
-    boot(vm, 2, "rdinit=/init-beside")
-    vm.run("mpartctl exec 2 -- sh -c 'kill -9 $(pidof init)'", 30)
-    wait_agent(vm, 2, "gone", seconds=30)
-    equal(execute(vm, 1, "echo untouched").out, "untouched\n")
-    vm.check("mpartctl stop 2", 60)
+    wait_agent(vm, 2, now, "powered-off")
 
 
 @road.step
@@ -222,10 +179,11 @@ def reboot_inside(vm):
     for command, reason in (("reboot", "asked for a restart"), ("poweroff", "switched it off")):
         boot(vm, 2, "rdinit=/init-before", "--on-reboot stop --on-poweroff stop")
         equal(execute(vm, 2, "sh -c 'readlink /proc/self/exe'").out, "/bin/busybox\n")
+        now = since_now(vm)
         vm.run(f"mpartctl exec 2 -- {command} -f", 30)
-        wait_agent(vm, 2, "none")
-        contains(vm.check("for i in $(seq 50); do mpartctl list | grep -q 'inactive' && break; sleep 0.2; done; "
-                          "mpartctl status 2"), reason)
+        wait_journal(vm, now, f"^kernel 2 .*: inactive: .*{reason}")
+        equal(agent(vm, 2), "none")
+        contains(vm.check("mpartctl status 2"), reason)
     boot(vm, 2, "rdinit=/init-before")
     started = time.monotonic()
     vm.check("mpartctl stop 2", 60)

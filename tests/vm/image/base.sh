@@ -33,6 +33,8 @@ mask() {
     --dpkgopt='path-exclude=/usr/lib/udev/hwdb.d/*' \
     --essential-hook="cp -a --no-preserve=ownership '$here/tree/.' \"\$1/\"" \
     --customize-hook="$(mask)" \
+    --customize-hook="APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG '$here/fault/build.sh' \"\$1\"" \
+    --customize-hook='rm "$1/etc/systemd/system/multi-user.target.wants/irqbalance.service"' \
     --customize-hook='echo primary >"$1/etc/hostname"; echo "127.0.0.1 localhost primary" >"$1/etc/hosts"' \
     --customize-hook='rm -rf "$1/etc/apt/sources.list" "$1"/var/cache/* "$1"/var/log/*' \
     --customize-hook='rm -f "$1"/var/lib/dpkg/*-old "$1"/*.old; : >"$1/etc/machine-id"' \
