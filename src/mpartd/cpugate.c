@@ -106,6 +106,12 @@ static int reschedule(struct apic *a, uint32_t apic_id, uint64_t start_address)
         return apic_send_reschedule(a, apic_id);
 }
 
+static int not_delivered(unsigned cpu, uint32_t apic_id, int error, struct mpart_error *e)
+{
+        return mpart_error_set(e, error, "CPU %u (APIC id %u): message not delivered: %s", cpu, apic_id,
+                        strerror(-error));
+}
+
 static int with_apic(const struct cpugate *g, message_fn f, unsigned cpu, uint32_t apic_id,
                 uint64_t start_address, struct mpart_error *e)
 {
@@ -120,10 +126,7 @@ static int with_apic(const struct cpugate *g, message_fn f, unsigned cpu, uint32
                 apic_unpin(&pin);
         }
         apic_close(&a);
-        if (r < 0)
-                return mpart_error_set(e, r, "CPU %u (APIC id %u): message not delivered: %s", cpu, apic_id,
-                                strerror(-r));
-        return 0;
+        return r < 0 ? not_delivered(cpu, apic_id, r, e) : 0;
 }
 
 int cpugate_wake(const struct cpugate *g, const struct claim *c, unsigned cpu, uint32_t apic_id,
@@ -144,6 +147,38 @@ int cpugate_stop(const struct cpugate *g, const struct claim *c, unsigned cpu, u
 {
         int r = check_offline(g, c, cpu, e);
         return r < 0 ? r : with_apic(g, stop, cpu, apic_id, 0, e);
+}
+
+static int stop_each(const struct cpugate *g, const struct claim *c, struct apic *a,
+                const struct cpugate_target *targets, size_t n, struct mpart_error *e)
+{
+        int first = 0;
+        for (size_t i = 0; i < n; i++) {
+                struct mpart_error *text = first == 0 ? e : NULL;
+                int r = check_offline(g, c, targets[i].cpu, text);
+                if (r == 0 && (r = apic_send_init(a, targets[i].apic_id)) < 0)
+                        not_delivered(targets[i].cpu, targets[i].apic_id, r, text);
+                first = first == 0 ? r : first;
+        }
+        return first;
+}
+
+int cpugate_stop_all(const struct cpugate *g, const struct claim *c, const struct cpugate_target *targets,
+                size_t n, struct mpart_error *e)
+{
+        struct apic a;
+        struct apic_pin pin;
+        int r = apic_open(g->mem, &a, e);
+        if (r < 0)
+                return r;
+        r = apic_pin(&pin);
+        if (r == 0) {
+                r = stop_each(g, c, &a, targets, n, e);
+                apic_unpin(&pin);
+        } else
+                mpart_error_set(e, r, "CPU 0, whose APIC sends, cannot be had: %s", strerror(-r));
+        apic_close(&a);
+        return r;
 }
 
 int cpugate_reschedule(const struct cpugate *g, const struct claim *c, unsigned cpu, uint32_t apic_id,
