@@ -126,7 +126,8 @@ static int sender_open(struct sender *s, const struct cpugate *g, struct mpart_e
         r = apic_pin(&s->pin);
         if (r < 0) {
                 apic_close(&s->apic);
-                return mpart_error_set(e, r, "no thread of CPU 0, whose APIC sends: %s", strerror(-r));
+                return mpart_error_set(
+                                e, r, "the thread cannot run on CPU 0, whose APIC sends: %s", strerror(-r));
         }
         s->open = true;
         return 0;
