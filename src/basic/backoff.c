@@ -4,7 +4,7 @@
 #include "backoff.h"
 #include "macros.h"
 
-#define PART_OF_SILENCE 8
+#define PART_OF_SILENCE 2
 
 uint64_t monotonic_ns(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How long to sleep between two looks at memory that another kernel writes. No event crosses kernels, so
- * both sides look; the longer nothing came, the more seldom: a message waits at most an eighth of the
+ * both sides look; the longer nothing came, the more seldom: a message waits at most half of the
  * silence before it, and never longer than BACKOFF_LONG_NS. */
 #pragma once
 

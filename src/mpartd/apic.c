@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <time.h>
 #include <unistd.h>
@@ -91,6 +92,33 @@ static int wait_delivered(struct apic *a)
         return 0;
 }
 
+/* In xAPIC mode a message is two writes to registers that all threads pinned to one CPU share: a thread that
+ * came in between would send its command to the other's CPU. A real-time thread may well come in between,
+ * and must not wait for long either. */
+static pthread_mutex_t icr_lock;
+static pthread_once_t icr_lock_once = PTHREAD_ONCE_INIT;
+
+static void make_icr_lock(void)
+{
+        pthread_mutexattr_t inherits;
+        pthread_mutexattr_init(&inherits);
+        pthread_mutexattr_setprotocol(&inherits, PTHREAD_PRIO_INHERIT);
+        pthread_mutex_init(&icr_lock, &inherits);
+        pthread_mutexattr_destroy(&inherits);
+}
+
+static int send_xapic(struct apic *a, uint32_t apic_id, uint32_t command)
+{
+        int r = wait_delivered(a);
+        if (r < 0)
+                return r;
+        *reg(a, REG_ICR_HIGH) = apic_id << 24;
+        if (*reg(a, REG_ICR_HIGH) != apic_id << 24)
+                return -EIO;
+        *reg(a, REG_ICR_LOW) = command;
+        return wait_delivered(a);
+}
+
 static int send(struct apic *a, uint32_t apic_id, uint32_t command)
 {
         if (apic_id == (a->x2apic ? UINT32_MAX : 0xff)) /* all CPUs, those of the primary among them */
@@ -101,15 +129,11 @@ static int send(struct apic *a, uint32_t apic_id, uint32_t command)
         }
         if (apic_id > 0xff)
                 return -ERANGE; /* xAPIC destinations have 8 bits */
-
-        int r = wait_delivered(a);
-        if (r < 0)
-                return r;
-        *reg(a, REG_ICR_HIGH) = apic_id << 24;
-        if (*reg(a, REG_ICR_HIGH) != apic_id << 24)
-                return -EIO;
-        *reg(a, REG_ICR_LOW) = command;
-        return wait_delivered(a);
+        pthread_once(&icr_lock_once, make_icr_lock);
+        pthread_mutex_lock(&icr_lock);
+        int r = send_xapic(a, apic_id, command);
+        pthread_mutex_unlock(&icr_lock);
+        return r;
 }
 
 int apic_send_init(struct apic *a, uint32_t apic_id)

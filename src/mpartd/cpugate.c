@@ -106,24 +106,51 @@ static int reschedule(struct apic *a, uint32_t apic_id, uint64_t start_address)
         return apic_send_reschedule(a, apic_id);
 }
 
+static int not_delivered(unsigned cpu, uint32_t apic_id, int error, struct mpart_error *e)
+{
+        return mpart_error_set(e, error, "CPU %u (APIC id %u): message not delivered: %s", cpu, apic_id,
+                        strerror(-error));
+}
+
+struct sender {
+        struct apic apic;
+        struct apic_pin pin;
+        bool open;
+};
+
+static int sender_open(struct sender *s, const struct cpugate *g, struct mpart_error *e)
+{
+        int r = s->open ? 0 : apic_open(g->mem, &s->apic, e);
+        if (r < 0 || s->open)
+                return r;
+        r = apic_pin(&s->pin);
+        if (r < 0) {
+                apic_close(&s->apic);
+                return mpart_error_set(
+                                e, r, "the thread cannot run on CPU 0, whose APIC sends: %s", strerror(-r));
+        }
+        s->open = true;
+        return 0;
+}
+
+static void sender_close(struct sender *s)
+{
+        if (!s->open)
+                return;
+        apic_unpin(&s->pin);
+        apic_close(&s->apic);
+}
+
 static int with_apic(const struct cpugate *g, message_fn f, unsigned cpu, uint32_t apic_id,
                 uint64_t start_address, struct mpart_error *e)
 {
-        struct apic a;
-        struct apic_pin pin;
-        int r = apic_open(g->mem, &a, e);
+        struct sender s = { 0 };
+        int r = sender_open(&s, g, e);
         if (r < 0)
                 return r;
-        r = apic_pin(&pin);
-        if (r == 0) {
-                r = f(&a, apic_id, start_address);
-                apic_unpin(&pin);
-        }
-        apic_close(&a);
-        if (r < 0)
-                return mpart_error_set(e, r, "CPU %u (APIC id %u): message not delivered: %s", cpu, apic_id,
-                                strerror(-r));
-        return 0;
+        r = f(&s.apic, apic_id, start_address);
+        sender_close(&s);
+        return r < 0 ? not_delivered(cpu, apic_id, r, e) : 0;
 }
 
 int cpugate_wake(const struct cpugate *g, const struct claim *c, unsigned cpu, uint32_t apic_id,
@@ -144,6 +171,24 @@ int cpugate_stop(const struct cpugate *g, const struct claim *c, unsigned cpu, u
 {
         int r = check_offline(g, c, cpu, e);
         return r < 0 ? r : with_apic(g, stop, cpu, apic_id, 0, e);
+}
+
+int cpugate_stop_all(const struct cpugate *g, const struct claim *c, const struct cpugate_target *targets,
+                size_t n, struct mpart_error *e)
+{
+        struct sender s = { 0 };
+        int first = 0;
+        for (size_t i = 0; i < n; i++) {
+                struct mpart_error *text = first == 0 ? e : NULL;
+                int r = check_offline(g, c, targets[i].cpu, text);
+                if (r == 0)
+                        r = sender_open(&s, g, text);
+                if (r == 0 && (r = apic_send_init(&s.apic, targets[i].apic_id)) < 0)
+                        not_delivered(targets[i].cpu, targets[i].apic_id, r, text);
+                first = first == 0 ? r : first;
+        }
+        sender_close(&s);
+        return first;
 }
 
 int cpugate_reschedule(const struct cpugate *g, const struct claim *c, unsigned cpu, uint32_t apic_id,

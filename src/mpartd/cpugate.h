@@ -24,6 +24,15 @@ int cpugate_wake(const struct cpugate *g, const struct claim *c, unsigned cpu, u
 int cpugate_stop(const struct cpugate *g, const struct claim *c, unsigned cpu, uint32_t apic_id,
                 struct mpart_error *e);
 
+struct cpugate_target {
+        unsigned cpu;
+        uint32_t apic_id;
+};
+/* The same for several CPUs in their order, with one opening of the APIC: where there is no time to lose.
+ * Goes on past a CPU that cannot be stopped and returns the first error. */
+int cpugate_stop_all(const struct cpugate *g, const struct claim *c, const struct cpugate_target *targets,
+                size_t n, struct mpart_error *e);
+
 /* The message by which a Linux kernel asks a CPU to look at its run queue: harmless to a healthy one. */
 int cpugate_reschedule(const struct cpugate *g, const struct claim *c, unsigned cpu, uint32_t apic_id,
                 struct mpart_error *e);

@@ -20,7 +20,7 @@ struct watch_report {
 struct watched {
         struct native *native;
         struct claim claim;
-        struct taken *cpus;
+        struct cpugate_target *cpus; /* boot CPU first */
         size_t n_cpus;
         uint64_t generation; /* the boot's timestamp */
         int report_fd;

@@ -55,10 +55,7 @@ static void look_at_reset(void *entry)
         if (*(volatile uint8_t *)x->reset.data != MPART_RESET_VALUE || atomic_load(&x->reported))
                 return;
         struct mpart_error e = MPART_ERROR_INIT;
-        int r = 0;
-        for (size_t i = 0; i < x->n_cpus; i++)
-                if (cpugate_stop(&x->native->cpus, &x->claim, x->cpus[i].cpu, x->cpus[i].apic_id, &e) < 0)
-                        r = e.code;
+        int r = cpugate_stop_all(&x->native->cpus, &x->claim, x->cpus, x->n_cpus, &e);
         report_end(x, CAUSE_REBOOT, r < 0 ? e.text : "it asked for a restart");
 }
 
@@ -139,7 +136,8 @@ static int fill(struct watched *x, const struct mpart_plan_kernel *kernel, const
                 return mpart_error_set(e, -ENOMEM, "out of memory");
         for (size_t i = 0; i < l->n_taken; i++)
                 if (l->taken[i].kind == TAKEN_CPU)
-                        x->cpus[x->n_cpus++] = l->taken[i];
+                        x->cpus[x->n_cpus++] =
+                                        (struct cpugate_target){ l->taken[i].cpu, l->taken[i].apic_id };
         return physmem_map(&x->native->mem, &x->claim, l->reset_address, 1, false, &x->reset, e);
 }
 

@@ -174,6 +174,8 @@ static void test_no_message_to_a_cpu_in_use(void **state)
         assert_int_equal(cpugate_wake(&f->gate, &f->claim, 3, 3, 448 * KiB, &f->error), -EBUSY);
         assert_int_equal(cpugate_wake(&f->gate, &f->claim, 0, 0, 448 * KiB, &f->error), -EACCES);
         assert_int_equal(cpugate_stop(&f->gate, &f->claim, 4, 4, &f->error), -EACCES);
+        const struct cpugate_target targets[] = { { 2, 2 }, { 4, 4 } };
+        assert_int_equal(cpugate_stop_all(&f->gate, &f->claim, targets, 2, &f->error), -EBUSY);
 }
 
 static void test_start_address_must_be_in_the_held_window(void **state)
