@@ -29,6 +29,8 @@ static void add_field(struct entry *x, char *room, size_t size, const char *form
 }
 
 static void send_entry(int kernel, int priority, const char *state, const char *cause, const char *format,
+                va_list args) __attribute__((format(printf, 5, 0)));
+static void send_entry(int kernel, int priority, const char *state, const char *cause, const char *format,
                 va_list args)
 {
         struct entry x = { .n = 0 };

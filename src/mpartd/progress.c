@@ -5,8 +5,8 @@ static const char *const texts[_MPART_PROGRESS_MAX] = {
         [MPART_PROGRESS_START_CODE] = "nothing of the image has run",
         [MPART_PROGRESS_ENTERED] = "the image was entered, but has written nothing",
         [MPART_PROGRESS_WRITING] =
-                        "the image was entered and has written to its memory (it was unpacking itself, or "
-                        "the kernel stopped early)",
+                        ("the image was entered and has written to its memory (it was unpacking itself, or "
+                         "the kernel stopped early)"),
         [MPART_PROGRESS_KERNEL] = "the kernel itself ran, up to waking its other CPUs at least",
 };
 
