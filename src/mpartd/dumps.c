@@ -13,6 +13,14 @@
 #include "log.h"
 #include "macros.h"
 
+#define PARTIAL ".partial" /* behind the name of one that is being written */
+
+static bool is_partial(const char *name)
+{
+        size_t n = strlen(name), suffix = strlen(PARTIAL);
+        return n > suffix && streq(name + n - suffix, PARTIAL);
+}
+
 /* Their names end in the time they were made, the same width each. */
 static const char *time_of(const char *name)
 {
@@ -24,7 +32,7 @@ static int oldest_of(char **names, size_t n)
 {
         int oldest = -1;
         for (size_t i = 0; i < n; i++)
-                if (time_of(names[i]) &&
+                if (time_of(names[i]) && !is_partial(names[i]) &&
                                 (oldest < 0 || strcmp(time_of(names[i]), time_of(names[oldest])) < 0))
                         oldest = (int)i;
         return oldest;
@@ -73,6 +81,12 @@ static int make_room(int directory, uint64_t size)
         return r;
 }
 
+static char *partial_of(const char *path)
+{
+        char *partial = NULL;
+        return asprintf(&partial, "%s" PARTIAL, path) < 0 ? NULL : partial;
+}
+
 static int create(const char *directory, unsigned kernel, char **ret_path)
 {
         char when[32];
@@ -80,16 +94,16 @@ static int create(const char *directory, unsigned kernel, char **ret_path)
         struct tm parts;
         gmtime_r(&now, &parts);
         strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &parts);
-        char *path = NULL;
+        _cleanup_free_ char *path = NULL, *partial = NULL;
         if (asprintf(&path, "%s/kernel-%u-%s.vmcore", directory, kernel, when) < 0)
                 return -ENOMEM;
-        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (fd < 0) {
-                int r = -errno;
-                free(path);
-                return r;
-        }
-        *ret_path = path;
+        partial = partial_of(path);
+        if (!partial)
+                return -ENOMEM;
+        int fd = open(partial, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return -errno;
+        *ret_path = TAKE_PTR(path);
         return fd;
 }
 
@@ -117,8 +131,33 @@ int dumps_create(const char *directory, unsigned kernel, uint64_t size, int *ret
         return 0;
 }
 
+int dumps_finish(const char *path)
+{
+        _cleanup_free_ char *partial = partial_of(path);
+        if (!partial)
+                return -ENOMEM;
+        return rename(partial, path) < 0 ? -errno : 0;
+}
+
 void dumps_discard(const char *path)
 {
-        if (path && unlink(path) < 0 && errno != ENOENT)
-                log_warning("%s: %s", path, strerror(errno));
+        _cleanup_free_ char *partial = path ? partial_of(path) : NULL;
+        if (partial && unlink(partial) < 0 && errno != ENOENT)
+                log_warning("%s: %s", partial, strerror(errno));
+}
+
+void dumps_tidy(const char *directory)
+{
+        _cleanup_free_ char *dumps = NULL;
+        char **names;
+        size_t n;
+        if (asprintf(&dumps, "%s/dumps", directory) < 0)
+                return;
+        _cleanup_close_ int fd = open(dumps, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || list_directory_at(fd, ".", &names, &n) < 0)
+                return;
+        for (size_t i = 0; i < n; i++)
+                if (time_of(names[i]) && is_partial(names[i]) && unlinkat(fd, names[i], 0) == 0)
+                        log_notice("half a dump is none: %s/%s is removed", dumps, names[i]);
+        free_names(names, n);
 }

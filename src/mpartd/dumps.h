@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Crash dumps that the daemon writes by itself: DIRECTORY/dumps/kernel-N-TIME.vmcore, the oldest out first.
- */
+ * Until it is whole a dump has ".partial" behind its name. */
 #pragma once
 
 #include <stdint.h>
@@ -12,8 +12,10 @@
 
 #define DUMPS_SPARSE 4 /* pages of zeros take no room: begun with free space for a quarter of the memory */
 
-/* A new empty file for `size` bytes of memory; older dumps go for it. -ENOSPC: there is none
- * even so. The caller closes *ret_fd and frees *ret_path. */
+/* A new empty file for `size` bytes of memory; older dumps go for it. -ENOSPC: there is none even so.
+ * *ret_path is its name once it is whole. The caller closes *ret_fd and frees *ret_path. */
 int dumps_create(const char *directory, unsigned kernel, uint64_t size, int *ret_fd, char **ret_path,
                 struct mpart_error *e);
+int dumps_finish(const char *path); /* it is whole; 0 or a negative errno */
 void dumps_discard(const char *path);
+void dumps_tidy(const char *directory); /* removes what an earlier mpartd did not finish */

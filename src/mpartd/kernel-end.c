@@ -78,11 +78,13 @@ static void on_dump_report(struct inspect *i, enum inspect_stage stage, void *us
         if (stage != INSPECT_DONE)
                 return;
         size_t n = strlen(x->reason);
-        if (i->result == 0) {
+        int r = i->result == 0 ? dumps_finish(x->dump_path) : i->result;
+        if (r == 0) {
                 snprintf(x->reason + n, sizeof(x->reason) - n, "; dumped to %s", x->dump_path);
         } else {
                 dumps_discard(x->dump_path);
-                snprintf(x->reason + n, sizeof(x->reason) - n, "; not dumped: %s", i->error.text);
+                snprintf(x->reason + n, sizeof(x->reason) - n, "; not dumped: %s",
+                                i->result < 0 ? i->error.text : strerror(-r));
         }
         inspect_free(TAKE_PTR(x->dump));
         go_on(k);
