@@ -10,6 +10,7 @@
 #include "bus.h"
 #include "cmdline.h"
 #include "cpu-monitor.h"
+#include "dumps.h"
 #include "fs.h"
 #include "irqbalance.h"
 #include "irqs.h"
@@ -249,6 +250,8 @@ static void on_cpu_online(unsigned cpu, void *userdata)
 
 void manager_recover(struct manager *m)
 {
+        if (m->live)
+                dumps_tidy(m->state_directory);
         for (size_t i = 1; m->live && i < m->n_kernels; i++)
                 kernel_recover(m->kernels[i]);
         for (size_t i = 1; m->live && i < m->n_kernels; i++)
