@@ -17,22 +17,22 @@
 
 static bool is_partial(const char *name)
 {
-        size_t n = strlen(name), suffix = strlen(PARTIAL);
-        return n > suffix && streq(name + n - suffix, PARTIAL);
+        size_t n = strlen(name), end = strlen(PARTIAL);
+        return n > end && streq(name + n - end, PARTIAL);
 }
 
-/* Their names end in the time they were made, the same width each. */
+/* Their names end in the time they were made, the same width each. NULL: not a whole dump. */
 static const char *time_of(const char *name)
 {
         const char *dash = strrchr(name, '-');
-        return startswith(name, "kernel-") && dash ? dash : NULL;
+        return startswith(name, "kernel-") && dash && !is_partial(name) ? dash : NULL;
 }
 
 static int oldest_of(char **names, size_t n)
 {
         int oldest = -1;
         for (size_t i = 0; i < n; i++)
-                if (time_of(names[i]) && !is_partial(names[i]) &&
+                if (time_of(names[i]) &&
                                 (oldest < 0 || strcmp(time_of(names[i]), time_of(names[oldest])) < 0))
                         oldest = (int)i;
         return oldest;
@@ -52,6 +52,18 @@ static uint64_t disk_use(int directory, char **names, size_t n, size_t *ret_coun
         return sum;
 }
 
+/* 1; 0: there is none. */
+static int drop_oldest(int directory, char **names, size_t n)
+{
+        int oldest = oldest_of(names, n);
+        if (oldest < 0)
+                return 0;
+        if (unlinkat(directory, names[oldest], 0) < 0)
+                return -errno;
+        log_info("dump %s makes room for a new one", names[oldest]);
+        return 1;
+}
+
 /* 1: the oldest dump has gone; 0: there is room; negative: there is none to be had. */
 static int make_room(int directory, uint64_t size)
 {
@@ -69,18 +81,14 @@ static int make_room(int directory, uint64_t size)
                          left = (uint64_t)disk.f_bavail * disk.f_frsize;
                 bool fits = count < DUMPS_KEPT && size / DUMPS_SPARSE <= left &&
                             used <= all / DUMPS_DISK_SHARE;
-                int oldest = fits ? -1 : oldest_of(names, n);
-                if (oldest >= 0)
-                        r = unlinkat(directory, names[oldest], 0) < 0 ? -errno : 1;
-                else if (!fits)
+                if (!fits && (r = drop_oldest(directory, names, n)) == 0)
                         r = -ENOSPC;
-                if (r == 1)
-                        log_info("dump %s makes room for a new one", names[oldest]);
         }
         free_names(names, n);
         return r;
 }
 
+/* The caller frees it. NULL: out of memory. */
 static char *partial_of(const char *path)
 {
         char *partial = NULL;
@@ -94,16 +102,17 @@ static int create(const char *directory, unsigned kernel, char **ret_path)
         struct tm parts;
         gmtime_r(&now, &parts);
         strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &parts);
-        _cleanup_free_ char *path = NULL, *partial = NULL;
+        char *path = NULL;
         if (asprintf(&path, "%s/kernel-%u-%s.vmcore", directory, kernel, when) < 0)
                 return -ENOMEM;
-        partial = partial_of(path);
-        if (!partial)
-                return -ENOMEM;
-        int fd = open(partial, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (fd < 0)
-                return -errno;
-        *ret_path = TAKE_PTR(path);
+        _cleanup_free_ char *partial = partial_of(path);
+        int fd = partial ? open(partial, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+        if (fd < 0) {
+                int r = partial ? -errno : -ENOMEM;
+                free(path);
+                return r;
+        }
+        *ret_path = path;
         return fd;
 }
 
@@ -131,7 +140,7 @@ int dumps_create(const char *directory, unsigned kernel, uint64_t size, int *ret
         return 0;
 }
 
-int dumps_finish(const char *path)
+int dumps_keep(const char *path)
 {
         _cleanup_free_ char *partial = partial_of(path);
         if (!partial)
@@ -146,18 +155,39 @@ void dumps_discard(const char *path)
                 log_warning("%s: %s", partial, strerror(errno));
 }
 
-void dumps_tidy(const char *directory)
+/* Of DIRECTORY/dumps. */
+static int with_dumps(const char *directory, int (*f)(int fd, char **names, size_t n))
 {
         _cleanup_free_ char *dumps = NULL;
         char **names;
         size_t n;
         if (asprintf(&dumps, "%s/dumps", directory) < 0)
-                return;
+                return -ENOMEM;
         _cleanup_close_ int fd = open(dumps, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0 || list_directory_at(fd, ".", &names, &n) < 0)
-                return;
-        for (size_t i = 0; i < n; i++)
-                if (time_of(names[i]) && is_partial(names[i]) && unlinkat(fd, names[i], 0) == 0)
-                        log_notice("half a dump is none: %s/%s is removed", dumps, names[i]);
+        if (fd < 0)
+                return -errno;
+        int r = list_directory_at(fd, ".", &names, &n);
+        if (r < 0)
+                return r;
+        r = f(fd, names, n);
         free_names(names, n);
+        return r;
+}
+
+int dumps_drop_oldest(const char *directory)
+{
+        return with_dumps(directory, drop_oldest);
+}
+
+static int drop_partial(int directory, char **names, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (is_partial(names[i]) && unlinkat(directory, names[i], 0) == 0)
+                        log_info("dump %s was not whole, and has gone", names[i]);
+        return 0;
+}
+
+void dumps_tidy(const char *directory)
+{
+        with_dumps(directory, drop_partial); /* no directory: no dumps */
 }

@@ -71,22 +71,35 @@ static void go_on(struct kernel *k)
                 kernel_set_state(k, KERNEL_FAILED, x.cause, "%s; preserved", x.reason);
 }
 
+static int start_dump(struct kernel *k, struct mpart_error *e);
+
+/* How much of the memory is not zero is known when it has been written. True: it is written again. */
+static bool dump_again(struct kernel *k)
+{
+        if (dumps_drop_oldest(k->manager->state_directory) <= 0)
+                return false;
+        free(TAKE_PTR(k->ending->dump_path));
+        return start_dump(k, NULL) == 0;
+}
+
 static void on_dump_report(struct inspect *i, enum inspect_stage stage, void *userdata)
 {
         struct kernel *k = userdata;
         struct kernel_ending *x = k->ending;
         if (stage != INSPECT_DONE)
                 return;
-        size_t n = strlen(x->reason);
-        int r = i->result == 0 ? dumps_finish(x->dump_path) : i->result;
-        if (r == 0) {
-                snprintf(x->reason + n, sizeof(x->reason) - n, "; dumped to %s", x->dump_path);
-        } else {
+        struct mpart_error e = i->error;
+        int r = i->result;
+        if (r == 0 && (r = dumps_keep(x->dump_path)) < 0)
+                mpart_error_set(&e, r, "%s", strerror(-r));
+        inspect_free(TAKE_PTR(x->dump)); /* and with it the file, whose room is wanted */
+        if (r < 0)
                 dumps_discard(x->dump_path);
-                snprintf(x->reason + n, sizeof(x->reason) - n, "; not dumped: %s",
-                                i->result < 0 ? i->error.text : strerror(-r));
-        }
-        inspect_free(TAKE_PTR(x->dump));
+        if (r == -ENOSPC && dump_again(k))
+                return;
+        size_t n = strlen(x->reason);
+        snprintf(x->reason + n, sizeof(x->reason) - n, "; %s%s",
+                        r == 0 ? "dumped to " : "not dumped: ", r == 0 ? x->dump_path : e.text);
         go_on(k);
 }
 
