@@ -115,8 +115,7 @@ int main(int argc, char **argv)
         struct poller *poller = NULL;
         struct region_loop *loop = NULL;
         sd_event *event = NULL;
-        if (!sides || sd_event_new(&event) < 0 ||
-                        poller_new("looks", WATCH_RESET_NS, WATCH_RESET_HURRIED_NS, &poller) < 0 ||
+        if (!sides || sd_event_new(&event) < 0 || poller_new("looks", WATCH_RESET_NS, true, &poller) < 0 ||
                         region_loop_new(poller, &loop) < 0)
                 return 1;
         for (size_t i = 0; i < n; i++)

@@ -17,7 +17,8 @@ struct slot {
 
 struct poller {
         const char *name;
-        uint64_t period_ns, hurried_ns;
+        uint64_t period_ns;
+        bool hurries;
         pthread_t thread;
         pthread_mutex_t lock; /* held while entries are looked at */
         pthread_cond_t changed;
@@ -36,23 +37,22 @@ static struct timespec later(uint64_t ns)
         return t;
 }
 
-static void hurry(struct poller *p)
+static void hurry(void)
 {
         const struct sched_param lowest = { .sched_priority = 1 }; /* above all that is not real-time */
         int r = pthread_setschedparam(pthread_self(), SCHED_FIFO, &lowest);
-        if (r == 0)
-                return;
-        p->period_ns = p->hurried_ns;
-        log_warning("no real-time priority (%s): kernels are looked at more often, which costs more",
-                        strerror(r));
+        if (r != 0)
+                log_warning("no real-time priority (%s): while this kernel is busy, the restart of another "
+                            "may be seen too late to keep it from resetting the machine",
+                                strerror(r));
 }
 
 static void *run(void *argument)
 {
         struct poller *p = argument;
         prctl(PR_SET_NAME, p->name);
-        if (p->hurried_ns != 0)
-                hurry(p);
+        if (p->hurries)
+                hurry();
         pthread_mutex_lock(&p->lock);
         while (!p->ending) {
                 if (p->n_slots == 0) {
@@ -86,14 +86,14 @@ static int init_locks(struct poller *p)
         return -r;
 }
 
-int poller_new(const char *name, uint64_t period_ns, uint64_t hurried_ns, struct poller **ret)
+int poller_new(const char *name, uint64_t period_ns, bool hurries, struct poller **ret)
 {
         struct poller *p = calloc(1, sizeof(*p));
         if (!p)
                 return -ENOMEM;
         p->name = name;
         p->period_ns = period_ns;
-        p->hurried_ns = hurried_ns;
+        p->hurries = hurries;
         int r = init_locks(p);
         if (r == 0)
                 r = thread_start(&p->thread, run, p);

@@ -3,14 +3,15 @@
  * One wake-up a period, however many entries there are; none while there is no entry. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct poller;
 typedef void (*poller_fn)(void *entry);
 
-/* `name` is the thread's, at most 15 bytes, a constant. `hurried_ns` 0: an ordinary thread. Else the thread
- * runs at real-time priority, and where that is refused it makes up for it by a period of `hurried_ns`. */
-int poller_new(const char *name, uint64_t period_ns, uint64_t hurried_ns, struct poller **ret);
+/* `name` is the thread's, at most 15 bytes, a constant. `hurries`: it runs at real-time priority; where that
+ * is refused it says so in the log, and looks as an ordinary thread. */
+int poller_new(const char *name, uint64_t period_ns, bool hurries, struct poller **ret);
 void poller_free(struct poller *p); /* ends the thread; the entries are the caller's. NULL is legal */
 
 /* `key` tells apart the entries of one function. */

@@ -107,7 +107,7 @@ int watch_new(sd_event *event, struct poller *resets, struct native *native,
         if (r == 0)
                 r = sd_event_add_io(event, &w->source, w->pipe[0], EPOLLIN, on_report, w);
         if (r >= 0)
-                r = poller_new("states", STATE_PERIOD_NS, 0, &w->states);
+                r = poller_new("states", STATE_PERIOD_NS, false, &w->states);
         if (r < 0) {
                 watch_free(w);
                 return r;

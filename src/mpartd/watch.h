@@ -4,10 +4,10 @@
  * WATCH_RESET_NS is the period of the first, which looks at the reset register (FADT RESET_REG, a byte of
  * the kernel's own). A kernel that restarts writes it and waits 15 ms before it tries ways that would reset
  * the whole machine (Linux, drivers/acpi/reboot.c: acpi_reboot ends in mdelay(15); then arch/x86/kernel/
- * reboot.c pulses the keyboard controller's reset line, 50 us later). Its CPUs must be stopped by then: two
- * looks always fall into the 15 ms, and 10 ms are left for the thread to be late and for the messages, a few
- * microseconds each. It runs at real-time priority, so that load in the primary does not make it late; where
- * that is refused it looks each WATCH_RESET_HURRIED_NS, which leaves 13 ms.
+ * reboot.c pulses the keyboard controller's reset line, 50 us later). Its CPUs must be stopped by then:
+ * 13 ms are left for the thread to be late and for the messages. It runs at real-time priority, so that load
+ * in the primary does not make it late. A longer period would cost less, but in emulated machines, whose
+ * CPUs may stand still for 10 ms, restarts with a period of 5 ms did reset the machine.
  *
  * The second looks four times a second: the kernel's own system_state, panic_cpu, jiffies_64 and count
  * of CPUs (6.0 and later), or its log (older). */
@@ -20,8 +20,7 @@
 #include "native.h"
 #include "poller.h"
 
-#define WATCH_RESET_NS UINT64_C(5000000)
-#define WATCH_RESET_HURRIED_NS UINT64_C(2000000)
+#define WATCH_RESET_NS UINT64_C(2000000)
 
 struct watch;
 struct watch_events { /* in the event loop */
@@ -33,7 +32,7 @@ struct watch_events { /* in the event loop */
         void *userdata;
 };
 
-/* `resets` looks at the reset registers, with the periods above; it is borrowed, as is `native`. */
+/* `resets` looks at the reset registers, with the period above; it is borrowed, as is `native`. */
 int watch_new(sd_event *event, struct poller *resets, struct native *native,
                 const struct watch_events *events, struct watch **ret);
 void watch_free(struct watch *w); /* NULL is legal */

@@ -172,7 +172,7 @@ struct stage {
 static int set_up(void **state)
 {
         struct stage *s = *state = calloc(1, sizeof(*s));
-        if (poller_new("looks", REGION_REST_NS, 0, &s->poller) < 0 ||
+        if (poller_new("looks", REGION_REST_NS, false, &s->poller) < 0 ||
                         region_loop_new(s->poller, &s->loop) < 0)
                 return -1;
         for (size_t i = 0; i < ARRAY_SIZE(s->regions); i++)
@@ -279,7 +279,7 @@ static void test_poller(void **state)
         (void)state;
         struct poller *p = NULL;
         atomic_uint one = 0, two = 0;
-        assert_int_equal(poller_new("looks", MS, MS, &p), 0); /* hurried or not: it looks */
+        assert_int_equal(poller_new("looks", MS, true, &p), 0); /* allowed to hurry or not: it looks */
         assert_int_equal(poller_add(p, count_look, 7, &one), 0);
         assert_int_equal(poller_add(p, count_twice, 7, &two), 0);
         while (atomic_load(&one) < 5 || atomic_load(&two) < 10)

@@ -313,7 +313,7 @@ static void test_port(void **state)
         char got[1000];
         uint32_t type, size;
         int r = 0;
-        assert_int_equal(poller_new("looks", REGION_REST_NS, 0, &poller), 0);
+        assert_int_equal(poller_new("looks", REGION_REST_NS, false, &poller), 0);
         assert_int_equal(region_loop_new(poller, &loop), 0);
         assert_int_equal(net_port_new(loop, 3, p->tap, p->region, "hosts", &port), 0);
         assert_int_equal(ring_get(&p->in, got, sizeof(got), &type, &size), 1);

@@ -66,7 +66,7 @@ static int setup(void **state)
         s->header = (void *)s->region;
         memset(s->region, 0xff, SIZE); /* a predecessor's */
         region_fill(s->region, SIZE, 3, 42, NULL);
-        if (poller_new("looks", REGION_REST_NS, 0, &s->poller) < 0 ||
+        if (poller_new("looks", REGION_REST_NS, false, &s->poller) < 0 ||
                         region_loop_new(s->poller, &s->loop) < 0)
                 return -1;
         if (sd_event_new(&s->event) < 0 || talk_new(s->event, s->loop, 3, NULL, on_changed, s, &s->talk) < 0)

@@ -61,6 +61,7 @@ def killed_over_a_dump(vm):
     before = told(vm, 3)
     vm.check("systemctl restart mpartd")
     equal(told(vm, 3), before)
+    equal(vm.check("ls /var/lib/mpartd/dumps | grep -c partial || true").strip(), "0")
     fields = f"journalctl -o cat --since=@{now} MPART_KERNEL=3 MPART_STATE=failed MPART_CAUSE=crash"
     contains(vm.check(fields), "kernel 3 (node3): failed: crashed")
     vm.report.row("mpartd killed over a dump")

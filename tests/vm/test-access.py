@@ -23,12 +23,11 @@ RULE = """polkit.addRule(function(action, subject) {
 # What of the primary's own tree a small one has.
 MAKE_TREE = r"""
 mkdir /var/tmp/tree
-tar -C / --one-file-system --exclude=./boot --exclude=./usr/share --exclude=./usr/lib/modules --exclude='./var/*/*' \
+tar -C / --one-file-system --exclude=./boot --exclude='./usr/share/[!d]*' --exclude=./usr/lib/modules --exclude='./var/*/*' \
     --exclude='./usr/bin/perl*' --exclude='*/x86_64-linux-gnu/*perl*' --exclude='*/x86_64-linux-gnu/gconv' \
     --exclude='*/libicu*' --exclude='./etc/systemd/system/*.wants/*' --exclude='./etc/systemd/system/vm-channel.service' \
     -c . | tar -C /var/tmp/tree -x
 cd /var/tmp/tree
-echo inner >etc/hostname
 : >etc/fstab
 install -m 4710 -o 1234 -g 567 /dev/null etc/owned
 ln etc/owned etc/owned-too
@@ -38,9 +37,15 @@ mknod etc/device b 7 99
 
 def wait_for(vm, condition, seconds, what):
     """Wait until the shell condition holds in the primary."""
-    if vm.run(f"for i in $(seq {seconds * 5}); do {condition} && exit 0; sleep 0.2; done; exit 1", seconds * 4 + 30).rc != 0:
+    script = f"end=$(($(date +%s) + {seconds})); until {condition}; do [ $(date +%s) -lt $end ] || exit 1; sleep 0.2; done"
+    if vm.run(script, seconds + 60).rc != 0:
         raise AssertionError(f"{what}\n" + vm.run("mpartctl list; journalctl -u mpartd --no-pager | tail -20").out
                              + vm.console(1)[-1500:] + vm.console(2)[-1500:])
+
+
+def daemon_said(vm, text):
+    """How many lines of the daemon's own have it."""
+    return int(vm.run(f"journalctl -t mpartd --no-pager -o cat | grep -c '{text}'").out)
 
 
 def wait_state(vm, kernel, state, seconds=30):
@@ -49,14 +54,15 @@ def wait_state(vm, kernel, state, seconds=30):
 
 
 def boot(vm, kernel, ramdisk, options=""):
-    vm.check(f"mpartctl boot {kernel} --initrd {ramdisk} --no-dump {options}", 180)
+    """The empty panic= has an initramfs that finds no root start a shell; else it halts."""
+    vm.check(f"mpartctl boot {kernel} --initrd {ramdisk} --no-dump --cmdline panic= {options}", 180)
     wait_for(vm, f"busctl get-property {KERNEL.format(kernel)} AgentState | grep -q ready", 60, "no agent")
 
 
 def wait_systemd(vm, kernel):
     """Until its systemd has started everything."""
     started = time.monotonic()
-    wait_for(vm, f"mpartctl exec {kernel} -- systemctl is-system-running --wait 2>&1 | grep -qE 'running|degraded'", 240,
+    wait_for(vm, f"mpartctl exec {kernel} -- systemctl is-system-running | grep -qE 'running|degraded'", 240,
              "systemd does not come up")
     print(f"# systemd up after another {time.monotonic() - started:.1f} s")
 
@@ -85,9 +91,9 @@ def prepare(vm):
     """The distribution's initramfs and a root tree are wrapped; the primary starts with room for them."""
     vm.check(MAKE_TREE, 180)
     started = time.monotonic()
-    vm.check(f"mpartctl initrd create --kernel none --wrap /var/tmp/tree -o {TREE}", 180)
+    vm.check(f"mpartctl initrd create --wrap /var/tmp/tree -o {TREE}", 180)
     print(f"# root tree wrapped in {time.monotonic() - started:.1f} s: {vm.check(f'stat -c %s {TREE}').strip()} bytes")
-    vm.check(f"mpartctl initrd create --kernel none --wrap $(echo /boot/initrd.img-*) -o {RAMDISK}", 180)
+    vm.check(f"mpartctl initrd create --wrap $(echo /boot/initrd.img-*) -o {RAMDISK}", 180)
     vm.check(f"mpartctl plan --per-numa --initrd {TREE} --save; rm -r /var/tmp/tree")
     vm.restart("mpartctl apply --yes", 300)
     vm.settle(300)
@@ -97,7 +103,7 @@ def prepare(vm):
 def initramfs(vm):
     """A Debian initramfs, wrapped: commands run beside its init, in its root."""
     boot(vm, 1, RAMDISK, "--on-reboot stop")
-    contains(vm.check("mpartctl exec 1 -- uname -a"), "Linux node1 ")
+    contains(vm.check("mpartctl exec 1 -- uname -a"), "Linux mpart1 ")
     contains(vm.check("mpartctl exec 1 -- sh -c 'tr \"\\0\" \" \" </proc/1/cmdline; ls /scripts'"), "init-premount")
     equal(vm.check("mpartctl exec 1 -- sh -c 'echo $(readlink /proc/1/root)'"), "/\n")
 
@@ -119,7 +125,7 @@ def stop_timeout(vm):
     started = time.monotonic()
     vm.check("mpartctl stop 1", 60)
     took = time.monotonic() - started
-    contains(vm.check("journalctl -u mpartd --no-pager"), "user space did not end within 4 s")
+    equal(daemon_said(vm, "user space did not end within 4 s"), 1)
     if not 4 <= took < 15:
         raise AssertionError(f"stopped after {took:.1f} s")
     equal(vm.run("mpartctl boot 1 --stop-timeout 0").rc, 2)
@@ -131,10 +137,10 @@ def stop_timeout(vm):
 @road.step
 def root_tree(vm):
     """A root tree with systemd as its init: it runs as PID 1 of its namespace, with everything as it was."""
-    boot(vm, 2, TREE, "--on-poweroff restart")
+    boot(vm, 2, TREE, "--on-poweroff restart --stop-timeout 120")
     wait_systemd(vm, 2)
     equal(vm.check("mpartctl exec 2 -- cat /proc/1/comm"), "systemd\n")
-    contains(vm.check("mpartctl exec 2 -- uname -a"), "Linux inner ")
+    contains(vm.check("mpartctl exec 2 -- uname -a"), " x86_64 GNU/Linux")
     equal(vm.check("mpartctl exec 2 -- stat -c '%u:%g %a %h' /etc/owned /etc/owned-too"), "1234:567 4710 2\n" * 2)
     equal(vm.check("mpartctl exec 2 -- stat -c '%F %t:%T' /etc/device"), "block special file 7:63\n")
     equal(vm.check("mpartctl exec 2 -- grep ^root: /etc/shadow"), vm.check("grep ^root: /etc/shadow"))
@@ -146,19 +152,20 @@ def poweroff_inside(vm):
     timestamp = f"busctl get-property {KERNEL.format(2)} BootTimestamp"
     before = vm.check(timestamp)
     vm.run("mpartctl exec 2 -- systemctl poweroff", 60)
-    wait_for(vm, f"[ \"$({timestamp})\" != '{before.strip()}' ] && mpartctl list | grep -q '^2 .*running'", 120, "not again")
-    contains(vm.check("journalctl -u mpartd --no-pager"), "its init switched it off; it is restarted")
+    wait_for(vm, f"[ \"$({timestamp})\" != '{before.strip()}' ]", 120, "kernel 2 is not booted again")
+    wait_state(vm, 2, "running", 60)
+    equal(daemon_said(vm, "its init switched it off; it is restarted"), 1)
 
 
 @road.step
 def orderly_stop(vm):
     """A stop has systemd end its services in order."""
     wait_systemd(vm, 2)
-    before = vm.check("journalctl -u mpartd --no-pager").count("agent powered-off")
+    before = daemon_said(vm, "agent powered-off")
     started = time.monotonic()
-    vm.check("mpartctl stop 2", 120)
+    vm.check("mpartctl stop 2", 180)
     print(f"# systemd ended in order in {time.monotonic() - started:.1f} s")
-    equal(vm.check("journalctl -u mpartd --no-pager").count("agent powered-off"), before + 1)
+    equal(daemon_said(vm, "agent powered-off"), before + 1)
     wait_state(vm, 2, "inactive")
 
 
@@ -166,9 +173,9 @@ def orderly_stop(vm):
 def not_without_a_rule(vm):
     """An ordinary user may look, and nothing else."""
     vm.check("useradd alice")
-    boot(vm, 1, RAMDISK)
-    boot(vm, 2, RAMDISK)
-    equal(vm.check(f"{ALICE} mpartctl list | tail -n +2"), vm.check("mpartctl list | tail -n +2"))
+    boot(vm, 1, RAMDISK, "--stop-timeout 3")
+    boot(vm, 2, RAMDISK, "--stop-timeout 3")
+    contains(vm.check(f"{ALICE} mpartctl list"), "node1")
     refused(vm, "mpartctl exec 1 -- id", "org.mpartd1.exec needs a password")
     for command, action in (("stop 1", "boot-kernels"), (f"boot 3 --initrd {RAMDISK}", "boot-kernels"), ("log 1", "read-log"),
                             ("dump 1 /tmp/alice.core", "dump"), ("console 1 --log", "console"), ("stop all", "boot-kernels")):
@@ -181,13 +188,13 @@ def with_a_rule(vm):
     """A rule of polkit lets her run commands in one kernel, and nothing beside."""
     vm.put("/etc/polkit-1/rules.d/50-test.rules", RULE.encode())
     vm.check("systemctl restart polkit")
-    equal(vm.check(f"{ALICE} mpartctl exec 1 -- sh -c 'echo $(id -u); cat; exit 0' <<<input"), "0\ninput\n")
+    equal(vm.check(f"echo input | {ALICE} mpartctl exec 1 -- sh -c 'echo $(id -u); cat'"), "0\ninput\n")
     equal(vm.run(f"{ALICE} mpartctl exec 1 -- sh -c 'exit 7'").rc, 7)
     refused(vm, "mpartctl exec 2 -- id", "org.mpartd1.exec needs a password")
     refused(vm, f"mpartctl boot 3 --initrd {RAMDISK}", "org.mpartd1.boot-kernels needs a password")
     refused(vm, "mpartctl stop 1", "org.mpartd1.boot-kernels needs a password")
     refused(vm, "mpartctl console 1", "org.mpartd1.console needs a password")
-    contains(vm.check("journalctl -u mpartd --no-pager"), "org.mpartd1.exec of kernel node1: user ")
+    equal(daemon_said(vm, "org.mpartd1.exec of kernel node1: user .* may"), 2)
 
 
 @road.step

@@ -54,7 +54,7 @@ def log(vm):
     records = [json.loads(line) for line in vm.check("mpartctl log 3 --json").splitlines()]
     equal([r["seq"] for r in records], list(range(len(records))))
     contains(records[0]["text"], "Linux version")
-    refused(vm, "setpriv --reuid 65534 --clear-groups mpartctl log 3", "root")
+    refused(vm, "setpriv --reuid 65534 --clear-groups mpartctl log 3", "org.mpartd1.read-log")
     equal(vm.run("mpartctl log 3 -n none").rc, 2)
 
 

@@ -92,9 +92,10 @@ def signals(vm):
     result = vm.run(AWAIT + "mpartctl exec 1 -- sh -c 'trap \"echo caught; exit 3\" TERM; echo ready; sleep 1000 & wait' "
                     ">/tmp/caught & await /tmp/caught ready; kill $!; wait $!; echo status $?; cat /tmp/caught")
     equal(result.out, "status 3\nready\ncaught\n")
-    vm.check(AWAIT + "mpartctl exec 1 -- sh -c 'mkfifo /tmp/end; trap \"echo hung up >/tmp/end; exit\" HUP; echo ready; "
-             "sleep 1000 & wait' >/tmp/orphan & await /tmp/orphan ready; kill -9 $!; "
-             "timeout 20 mpartctl exec 1 -- cat /tmp/end | grep -qx 'hung up'")
+    # Somebody waits at the pipe already: that the death of sleep interrupts its opening is not the question.
+    vm.check(AWAIT + "mpartctl exec 1 -- mkfifo /tmp/end; mpartctl exec 1 -- cat /tmp/end >/tmp/told & reader=$!; "
+             "mpartctl exec 1 -- sh -c 'trap \"echo hung up >/tmp/end; exit\" HUP; echo ready; sleep 1000 & wait' "
+             ">/tmp/orphan & await /tmp/orphan ready; kill -9 $!; wait $reader; grep -qx 'hung up' /tmp/told")
 
 
 @road.step
@@ -149,7 +150,7 @@ def idle(vm):
     daemon = cpu_share(vm.check, "/proc/$(pidof mpartd)/task/*/schedstat")
     inside = cpu_share(lambda script: execute(vm, 1, f"sh -c '{script}'").out, "/proc/1/schedstat")
     print(f"# idle, emulated: daemon {daemon:.2f} % of a CPU for two kernels, agent {inside:.2f} %")
-    if daemon > 2 or inside > 2:  # emulation costs several times the real thing
+    if daemon > 3 or inside > 2:  # emulation costs several times the real thing
         raise AssertionError("busy while idle")
 
 
