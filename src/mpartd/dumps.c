@@ -17,22 +17,22 @@
 
 static bool is_partial(const char *name)
 {
-        size_t n = strlen(name), end = strlen(PARTIAL);
-        return n > end && streq(name + n - end, PARTIAL);
+        size_t n = strlen(name), suffix = strlen(PARTIAL);
+        return n > suffix && streq(name + n - suffix, PARTIAL);
 }
 
-/* Their names end in the time they were made, the same width each. NULL: not a whole dump. */
+/* Their names end in the time they were made, the same width each. */
 static const char *time_of(const char *name)
 {
         const char *dash = strrchr(name, '-');
-        return startswith(name, "kernel-") && dash && !is_partial(name) ? dash : NULL;
+        return startswith(name, "kernel-") && dash ? dash : NULL;
 }
 
 static int oldest_of(char **names, size_t n)
 {
         int oldest = -1;
         for (size_t i = 0; i < n; i++)
-                if (time_of(names[i]) &&
+                if (time_of(names[i]) && !is_partial(names[i]) &&
                                 (oldest < 0 || strcmp(time_of(names[i]), time_of(names[oldest])) < 0))
                         oldest = (int)i;
         return oldest;
@@ -88,7 +88,6 @@ static int make_room(int directory, uint64_t size)
         return r;
 }
 
-/* The caller frees it. NULL: out of memory. */
 static char *partial_of(const char *path)
 {
         char *partial = NULL;
@@ -102,17 +101,16 @@ static int create(const char *directory, unsigned kernel, char **ret_path)
         struct tm parts;
         gmtime_r(&now, &parts);
         strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &parts);
-        char *path = NULL;
+        _cleanup_free_ char *path = NULL, *partial = NULL;
         if (asprintf(&path, "%s/kernel-%u-%s.vmcore", directory, kernel, when) < 0)
                 return -ENOMEM;
-        _cleanup_free_ char *partial = partial_of(path);
-        int fd = partial ? open(partial, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
-        if (fd < 0) {
-                int r = partial ? -errno : -ENOMEM;
-                free(path);
-                return r;
-        }
-        *ret_path = path;
+        partial = partial_of(path);
+        if (!partial)
+                return -ENOMEM;
+        int fd = open(partial, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return -errno;
+        *ret_path = TAKE_PTR(path);
         return fd;
 }
 
@@ -140,7 +138,7 @@ int dumps_create(const char *directory, unsigned kernel, uint64_t size, int *ret
         return 0;
 }
 
-int dumps_keep(const char *path)
+int dumps_finish(const char *path)
 {
         _cleanup_free_ char *partial = partial_of(path);
         if (!partial)
@@ -155,15 +153,15 @@ void dumps_discard(const char *path)
                 log_warning("%s: %s", partial, strerror(errno));
 }
 
-/* Of DIRECTORY/dumps. */
-static int with_dumps(const char *directory, int (*f)(int fd, char **names, size_t n))
+/* Calls f with the names in DIRECTORY/dumps. */
+static int with_dumps(const char *directory, int (*f)(int dumps, char **names, size_t n))
 {
-        _cleanup_free_ char *dumps = NULL;
+        _cleanup_free_ char *path = NULL;
         char **names;
         size_t n;
-        if (asprintf(&dumps, "%s/dumps", directory) < 0)
+        if (asprintf(&path, "%s/dumps", directory) < 0)
                 return -ENOMEM;
-        _cleanup_close_ int fd = open(dumps, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
         int r = list_directory_at(fd, ".", &names, &n);
@@ -179,11 +177,11 @@ int dumps_drop_oldest(const char *directory)
         return with_dumps(directory, drop_oldest);
 }
 
-static int drop_partial(int directory, char **names, size_t n)
+static int drop_partial(int dumps, char **names, size_t n)
 {
         for (size_t i = 0; i < n; i++)
-                if (is_partial(names[i]) && unlinkat(directory, names[i], 0) == 0)
-                        log_info("dump %s was not whole, and has gone", names[i]);
+                if (time_of(names[i]) && is_partial(names[i]) && unlinkat(dumps, names[i], 0) == 0)
+                        log_notice("half a dump is none: %s is removed", names[i]);
         return 0;
 }
 

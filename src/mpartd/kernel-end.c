@@ -90,9 +90,9 @@ static void on_dump_report(struct inspect *i, enum inspect_stage stage, void *us
                 return;
         struct mpart_error e = i->error;
         int r = i->result;
-        if (r == 0 && (r = dumps_keep(x->dump_path)) < 0)
+        if (r == 0 && (r = dumps_finish(x->dump_path)) < 0)
                 mpart_error_set(&e, r, "%s", strerror(-r));
-        inspect_free(TAKE_PTR(x->dump)); /* and with it the file, whose room is wanted */
+        inspect_free(TAKE_PTR(x->dump)); /* and with it the file, whose room may be wanted */
         if (r < 0)
                 dumps_discard(x->dump_path);
         if (r == -ENOSPC && dump_again(k))

@@ -216,7 +216,7 @@ def irqbalance(vm):
     vm.check(IRQBALANCE)
     wait_irqbalance(vm, "setup", "BANNED [0,]*2$")
     wait_irqbalance(vm, "stats", "NUMBER 7 LOAD")
-    vm.check("mpartctl boot 3 --image /root/payload --no-dump", 60)
+    vm.check("mpartctl boot 3 --image /root/payload --no-initrd --no-dump", 60)
     wait_irqbalance(vm, "setup", "BANNED [0,]*c2$")
     vm.check("systemctl restart mpartd; mpartctl stop 3")
     wait_irqbalance(vm, "setup", "BANNED [0,]*2$")
