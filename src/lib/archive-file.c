@@ -202,23 +202,38 @@ static int visit(struct archive *a, struct archive_entry *entry, const char *nam
         return walk->member(walk->userdata, &member);
 }
 
-int archive_walk(const void *data, size_t size, const char *name, const struct archive_walk *walk,
-                struct mpart_error *e)
+static int support_archives(struct archive *a)
 {
-        int loaded = archive_library_load(e);
-        if (loaded < 0)
-                return loaded;
+        archive_read_support_format_cpio(a);
+        return archive_read_support_format_tar(a);
+}
+
+/* A reader of bytes in memory, of any compression and the formats that `support` adds. */
+static int open_reader(const void *data, size_t size, const char *name, int (*support)(struct archive *a),
+                struct archive **ret, struct mpart_error *e)
+{
+        int r = archive_library_load(e);
+        if (r < 0)
+                return r;
         _cleanup_reader_ struct archive *a = archive_read_new();
         if (!a)
                 return mpart_error_set(e, -ENOMEM, "out of memory");
         archive_read_support_filter_all(a);
-        archive_read_support_format_cpio(a);
-        archive_read_support_format_tar(a);
+        support(a);
         if (archive_read_open_memory(a, data, size) != ARCHIVE_OK)
                 return read_error(a, name, e);
+        *ret = TAKE_PTR(a);
+        return 0;
+}
 
+int archive_walk(const void *data, size_t size, const char *name, const struct archive_walk *walk,
+                struct mpart_error *e)
+{
+        _cleanup_reader_ struct archive *a = NULL;
+        int r = open_reader(data, size, name, support_archives, &a, e);
+        if (r < 0)
+                return r;
         struct archive_entry *entry;
-        int r;
         while ((r = archive_read_next_header(a, &entry)) == ARCHIVE_OK || r == ARCHIVE_WARN) {
                 int code = visit(a, entry, name, walk, e);
                 if (code < 0)
@@ -229,38 +244,27 @@ int archive_walk(const void *data, size_t size, const char *name, const struct a
 
 bool archive_is_tar(const void *data, size_t size)
 {
-        if (archive_library_load(NULL) < 0)
+        _cleanup_reader_ struct archive *a = NULL;
+        if (open_reader(data, size, "", support_archives, &a, NULL) < 0)
                 return false;
-        _cleanup_reader_ struct archive *a = archive_read_new();
         struct archive_entry *entry;
-        if (!a)
-                return false;
-        archive_read_support_filter_all(a);
-        archive_read_support_format_cpio(a);
-        archive_read_support_format_tar(a);
-        return archive_read_open_memory(a, data, size) == ARCHIVE_OK &&
-               archive_read_next_header(a, &entry) == ARCHIVE_OK &&
+        return archive_read_next_header(a, &entry) == ARCHIVE_OK &&
                (archive_format(a) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
 }
 
 int archive_uncompress(const void *data, size_t size, const char *name, char **ret, size_t *ret_size,
                 struct mpart_error *e)
 {
-        int loaded = archive_library_load(e);
-        if (loaded < 0)
-                return loaded;
-        _cleanup_reader_ struct archive *a = archive_read_new();
-        if (!a)
-                return mpart_error_set(e, -ENOMEM, "out of memory");
-        archive_read_support_filter_all(a);
-        archive_read_support_format_raw(a);
+        _cleanup_reader_ struct archive *a = NULL;
+        int r = open_reader(data, size, name, archive_read_support_format_raw, &a, e);
+        if (r < 0)
+                return r;
         struct archive_entry *entry;
-        if (archive_read_open_memory(a, data, size) != ARCHIVE_OK ||
-                        archive_read_next_header(a, &entry) != ARCHIVE_OK)
+        if (archive_read_next_header(a, &entry) != ARCHIVE_OK)
                 return read_error(a, name, e);
 
         struct archive_output o = { 0 };
-        int r = read_data(a, name, &o, e);
+        r = read_data(a, name, &o, e);
         if (r < 0) {
                 free(o.data);
                 return r;

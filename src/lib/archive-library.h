@@ -14,7 +14,8 @@ int archive_library_load(struct mpart_error *e);
 
 static inline void archive_readerp(struct archive **a)
 {
-        archive_read_free(*a);
+        if (*a) /* else libarchive may not be there */
+                archive_read_free(*a);
 }
 #define _cleanup_reader_ _cleanup_(archive_readerp)
 

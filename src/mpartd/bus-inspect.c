@@ -163,9 +163,9 @@ static int start(struct kernel *k, sd_bus_message *call, const struct inspect_re
         return 1;
 }
 
-static int read_log_option(
-                sd_bus_message *call, const char *key, struct inspect_request *q, sd_bus_error *error)
+static int read_log_option(sd_bus_message *call, const char *key, void *userdata, sd_bus_error *error)
 {
+        struct inspect_request *q = userdata;
         const bool is_lines = streq(key, "lines");
         bool *flag = streq(key, "follow") ? &q->follow : streq(key, "json") ? &q->json : NULL;
         int value = 0, r;
@@ -181,20 +181,6 @@ static int read_log_option(
         return 0;
 }
 
-static int read_log_options(sd_bus_message *call, struct inspect_request *q, sd_bus_error *error)
-{
-        int r = sd_bus_message_enter_container(call, 'a', "{sv}");
-        while (r >= 0 && (r = sd_bus_message_enter_container(call, 'e', "sv")) > 0) {
-                const char *key;
-                r = sd_bus_message_read(call, "s", &key);
-                if (r >= 0)
-                        r = read_log_option(call, key, q, error);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(call);
-        }
-        return r < 0 ? r : sd_bus_message_exit_container(call);
-}
-
 int bus_inspect_open_log(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct kernel *k = userdata;
@@ -202,7 +188,7 @@ int bus_inspect_open_log(sd_bus_message *call, void *userdata, sd_bus_error *err
         int r = authorize(k->manager, call, MAY_READ_LOG, k, error);
         if (r != 0)
                 return r;
-        r = read_log_options(call, &q, error);
+        r = bus_read_options(call, read_log_option, &q, error);
         if (r >= 0)
                 r = check_inspectable(k, error);
         if (r < 0)

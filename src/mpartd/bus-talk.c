@@ -70,8 +70,9 @@ struct exec_options {
         uint16_t rows, columns;
 };
 
-static int read_option(sd_bus_message *call, const char *key, struct exec_options *o, sd_bus_error *error)
+static int read_option(sd_bus_message *call, const char *key, void *userdata, sd_bus_error *error)
 {
+        struct exec_options *o = userdata;
         int r;
         if (streq(key, "tty"))
                 r = sd_bus_message_read(call, "v", "b", &o->tty);
@@ -94,20 +95,6 @@ static int read_option(sd_bus_message *call, const char *key, struct exec_option
                                         "option \"%s\" has the wrong type", key);
 }
 
-static int read_options(sd_bus_message *call, struct exec_options *o, sd_bus_error *error)
-{
-        int r = sd_bus_message_enter_container(call, 'a', "{sv}");
-        while (r >= 0 && (r = sd_bus_message_enter_container(call, 'e', "sv")) > 0) {
-                const char *key;
-                r = sd_bus_message_read(call, "s", &key);
-                if (r >= 0)
-                        r = read_option(call, key, o, error);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(call);
-        }
-        return r < 0 ? r : sd_bus_message_exit_container(call);
-}
-
 static void free_strv(char ***strings)
 {
         for (char **s = *strings; s && *s; s++)
@@ -128,7 +115,7 @@ int bus_exec(sd_bus_message *call, void *userdata, sd_bus_error *error)
                 return r;
         r = sd_bus_message_read_strv(call, &words);
         if (r >= 0)
-                r = read_options(call, &o, error);
+                r = bus_read_options(call, read_option, &o, error);
         if (r >= 0)
                 r = get_talk(k, &t, error);
         _cleanup_(free_strv) char **environment = o.environment;

@@ -152,8 +152,23 @@ static int read_stop_timeout(
         return r < 0 ? sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, e.text) : 0;
 }
 
-static int read_option(sd_bus_message *call, const char *key, struct boot_options *o, sd_bus_error *error)
+int bus_read_options(sd_bus_message *call, bus_option_fn read, void *userdata, sd_bus_error *error)
 {
+        int r = sd_bus_message_enter_container(call, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(call, 'e', "sv")) > 0) {
+                const char *key;
+                r = sd_bus_message_read(call, "s", &key);
+                if (r >= 0)
+                        r = read(call, key, userdata, error);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(call);
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(call);
+}
+
+static int read_boot_option(sd_bus_message *call, const char *key, void *userdata, sd_bus_error *error)
+{
+        struct boot_options *o = userdata;
         struct mpart_error e = MPART_ERROR_INIT;
         const char *value = NULL;
         int on;
@@ -182,17 +197,7 @@ int bus_read_boot_options(sd_bus_message *call, struct boot_options *ret, sd_bus
 {
         struct boot_options o;
         boot_options_init(&o);
-        int r = sd_bus_message_enter_container(call, 'a', "{sv}");
-        while (r >= 0 && (r = sd_bus_message_enter_container(call, 'e', "sv")) > 0) {
-                const char *key;
-                r = sd_bus_message_read(call, "s", &key);
-                if (r >= 0)
-                        r = read_option(call, key, &o, error);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(call);
-        }
-        if (r >= 0)
-                r = sd_bus_message_exit_container(call);
+        int r = bus_read_options(call, read_boot_option, &o, error);
         if (r < 0) {
                 boot_options_free(&o);
                 return r;

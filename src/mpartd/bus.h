@@ -34,6 +34,9 @@ int bus_inspect_cancel_dump(sd_bus_message *call, void *userdata, sd_bus_error *
 extern const sd_bus_vtable bus_manager_vtable[];
 extern const sd_bus_vtable bus_kernel_vtable[];
 int bus_kernel_path(unsigned id, char **ret);
+/* Reads an a{sv}: `read` is called at the value of each key, and reads it. */
+typedef int (*bus_option_fn)(sd_bus_message *call, const char *key, void *userdata, sd_bus_error *error);
+int bus_read_options(sd_bus_message *call, bus_option_fn read, void *userdata, sd_bus_error *error);
 /* Reads the a{sv} of a boot; the caller frees *ret. -EINVAL with *error set. */
 int bus_read_boot_options(sd_bus_message *call, struct boot_options *ret, sd_bus_error *error);
 uint64_t bus_kernel_memory(const struct mpart_plan_kernel *k); /* bytes */
