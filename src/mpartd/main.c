@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
@@ -96,5 +97,8 @@ int main(int argc, char **argv)
         int r = parse_arguments(argc, argv, &root);
         if (r != 0)
                 return r < 0 ? 2 : 0;
+        /* The room of a kernel image goes back to the system with the image: without a fixed threshold glibc
+         * learns the size and keeps it (mallopt(3), M_MMAP_THRESHOLD). */
+        mallopt(M_MMAP_THRESHOLD, MiB);
         return serve(root) != 0; /* positive: the bus went away */
 }

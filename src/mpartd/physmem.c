@@ -133,7 +133,7 @@ int physmem_put(void *to, uint64_t size, const void *data, uint64_t data_size, i
         int r = 0;
         if (data)
                 memcpy(to, data, data_size);
-        else if (data_size > 0)
+        else if (data_size > 0) /* not mapped: where the file is cut short meanwhile, that would be SIGBUS */
                 r = read_exactly(fd, to, data_size, e);
         memset((char *)to + data_size, 0, size - data_size);
         return r;

@@ -104,7 +104,7 @@ def hang(vm):
     boot(vm, 2, "", "--no-dump")
     vm.put("/root/send-init", Path(sys.argv[2]).read_bytes(), 0o755)
     vm.check("/root/send-init 4 5")
-    wait_journal(vm, now, "kernel 2 .*: failed: hangs: ", 90)
+    wait_journal(vm, now, "kernel 2 .*: failed: hangs: ", 90, times=2)  # found out; and its CPUs are back
     equal(online(vm), WITHOUT_2)
     equal(state(vm, 1), "running")
     vm.report.row("CPUs of a kernel stopped dead")
@@ -115,7 +115,7 @@ def spin(vm):
     """A kernel whose CPUs all spin with interrupts off is found out, and its CPUs come back."""
     now = since_now(vm)
     boot(vm, 3, "guest_fault_at=1 guest_fault=spin", "--no-dump")
-    wait_journal(vm, now, "kernel 3 .*: failed: hangs: ", 90)
+    wait_journal(vm, now, "kernel 3 .*: failed: hangs: ", 90, times=2)
     contains(reason(vm, 3), "its CPUs do not answer")
     equal(online(vm), WITHOUT_2)
     vm.report.row("all CPUs of a kernel spin, interrupts off")

@@ -34,10 +34,11 @@ def since_now(vm):
     return vm.check("date +%s.%N").strip()
 
 
-def wait_journal(vm, since, pattern, timeout=90, match="-u mpartd"):
-    """Until the journal has the pattern (a regular expression of grep), counted from a time that since_now told."""
+def wait_journal(vm, since, pattern, timeout=90, match="-u mpartd", times=1):
+    """Until the journal has the pattern (a regular expression of grep) so many times, counted from a time that
+    since_now told."""
     journal = f"journalctl -o cat --since=@{since} {match}"
-    found = vm.run(f"timeout {timeout} {journal} -f -n all | grep -qm1 -- '{pattern}'", timeout + 60)
-    if found.rc != 0:
+    found = vm.run(f"timeout {timeout} {journal} -f -n all | grep -cm{times} -- '{pattern}'", timeout + 60)
+    if found.out.strip() != str(times):
         told = vm.run(f"{journal} | tail -n 60").out
         raise VMError(f"{pattern!r} was not logged within {timeout} s, but:\n{told}")

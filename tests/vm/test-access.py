@@ -104,7 +104,7 @@ def initramfs(vm):
     """A Debian initramfs, wrapped: commands run beside its init, in its root."""
     boot(vm, 1, RAMDISK, "--on-reboot stop")
     contains(vm.check("mpartctl exec 1 -- uname -a"), "Linux mpart1 ")
-    contains(vm.check("mpartctl exec 1 -- sh -c 'tr \"\\0\" \" \" </proc/1/cmdline; ls /scripts'"), "init-premount")
+    contains(vm.check("mpartctl exec 1 -- sh -c 'tr \"\\0\" \" \" </proc/1/cmdline; ls /scripts'"), "functions\n")
     equal(vm.check("mpartctl exec 1 -- sh -c 'echo $(readlink /proc/1/root)'"), "/\n")
 
 

@@ -167,7 +167,7 @@ def daemon_restart(vm):
 def orderly_stop(vm):
     """A stop ends user space first: processes get SIGTERM."""
     now = since_now(vm)
-    vm.check(AWAIT + "mpartctl exec 2 -- sh -c 'trap \"echo bye >/dev/ttyS2; exit\" TERM; echo ready; sleep 1000 & wait' "
+    vm.check(AWAIT + "mpartctl exec 2 -- sh -c 'exec 3>/dev/ttyS2; trap \"echo bye >&3; exit\" TERM; echo ready; sleep 1000 & wait' "
              ">/tmp/stopped & await /tmp/stopped ready; mpartctl stop 2; wait", 60)
     vm.wait_console(2, "^bye", 10)
     equal(agent(vm, 2), "none")
