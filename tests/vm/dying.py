@@ -140,5 +140,5 @@ def watch_cost(vm):
     pid = vm.check("systemctl show -P MainPID mpartd").strip()
     ticks = f"awk '{{ print $14 + $15 }}' /proc/{pid}/stat"
     before = int(vm.check(ticks))
-    vm.check("sleep 20")
-    print(f"# watching and serving one kernel: {(int(vm.check(ticks)) - before) / 20:.1f} % of a CPU (emulated)")
+    vm.check("sleep 10")
+    print(f"# watching and serving one kernel: {(int(vm.check(ticks)) - before) / 10:.1f} % of a CPU (emulated)")
