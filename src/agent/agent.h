@@ -91,7 +91,9 @@ void terminal_resize(int master, unsigned rows, unsigned columns);
 int console_start(struct agent *a);
 void console_reaped(struct agent *a, pid_t pid, uint64_t now);
 void console_resize(struct agent *a, unsigned rows, unsigned columns);
+void console_hang_up(struct agent *a); /* SIGHUP for its shell */
 int exec_start(struct agent *a);
+void exec_hang_up(struct agent *a); /* SIGHUP for commands on a terminal */
 void exec_reaped(struct agent *a, pid_t pid, int status);
 
 /* init.c */

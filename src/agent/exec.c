@@ -292,6 +292,13 @@ void exec_reaped(struct agent *a, pid_t pid, int status)
                 }
 }
 
+void exec_hang_up(struct agent *a)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(a->jobs); i++)
+                if (a->jobs[i].id != 0 && a->jobs[i].tty && a->jobs[i].pid > 0)
+                        kill(-a->jobs[i].pid, SIGHUP);
+}
+
 static void add_fds(void *userdata, struct lookout_set *set)
 {
         struct agent *a = userdata;

@@ -112,7 +112,9 @@ static void end_all(struct agent *a, uint64_t now)
         a->kill_at = now + TERM_NS;
         if (a->is_pid1) {
                 kill(-1, SIGTERM);
-                kill(-1, SIGHUP); /* shells of a terminal ignore SIGTERM */
+                console_hang_up(a); /* shells of a terminal ignore SIGTERM; others may not know SIGHUP, and
+                                       it */
+                exec_hang_up(a);    /* would end them in the midst of what they do about SIGTERM */
         }
 }
 
