@@ -34,7 +34,8 @@ struct job {
         uint32_t id; /* 0: free */
         pid_t pid;   /* 0: has ended */
         int status;
-        int in, out[2]; /* -1: closed. With a terminal `in` and out[0] are two descriptors of it */
+        uint64_t ended_at; /* CLOCK_MONOTONIC, ns; valid where pid is 0 */
+        int in, out[2];    /* -1: closed. With a terminal `in` and out[0] are two descriptors of it */
         struct fifo input;
         bool input_ends;
         uint32_t used;      /* bytes of input used, not yet told */
@@ -91,8 +92,10 @@ void terminal_resize(int master, unsigned rows, unsigned columns);
 int console_start(struct agent *a);
 void console_reaped(struct agent *a, pid_t pid, uint64_t now);
 void console_resize(struct agent *a, unsigned rows, unsigned columns);
+void console_hang_up(struct agent *a); /* SIGHUP for its shell */
 int exec_start(struct agent *a);
-void exec_reaped(struct agent *a, pid_t pid, int status);
+void exec_hang_up(struct agent *a); /* SIGHUP for commands on a terminal */
+void exec_reaped(struct agent *a, pid_t pid, int status, uint64_t now);
 
 /* init.c */
 int init_mount(struct agent *a);

@@ -37,6 +37,12 @@ static void start_shell(struct agent *a, uint64_t now)
         close(slave);
 }
 
+void console_hang_up(struct agent *a)
+{
+        if (a->console.shell > 0)
+                kill(-a->console.shell, SIGHUP);
+}
+
 void console_reaped(struct agent *a, pid_t pid, uint64_t now)
 {
         if (pid != a->console.shell)

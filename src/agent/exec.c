@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent.h"
 #include "macros.h"
 
 #define WORDS_MAX 4096
+#define INIT_ENDS_NS UINT64_C(500000000)
 #define RECORDS_PER_TURN 64
 
 static struct job *find(struct agent *a, uint32_t id)
@@ -249,7 +251,15 @@ static int serve_output(struct agent *a, struct job *j, int stream)
         return 1;
 }
 
-static bool serve_job(struct agent *a, struct job *j)
+/* Where an init ends, all in its PID namespace are killed before it (pid_namespaces(7)): what it did says
+ * more than how they died, so theirs waits a moment for it. */
+static bool waits_for_init(const struct agent *a, const struct job *j, uint64_t now)
+{
+        return a->init > 0 && WIFSIGNALED(j->status) && WTERMSIG(j->status) == SIGKILL &&
+               now - j->ended_at < INIT_ENDS_NS;
+}
+
+static bool serve_job(struct agent *a, struct job *j, uint64_t now)
 {
         bool moved = serve_input(a, j), blocked = false;
         for (int s = 0; s < 2; s++) {
@@ -262,7 +272,8 @@ static bool serve_job(struct agent *a, struct job *j)
                            (turns == 8 || j->credit[s] == 0 ||
                                            ring_available(&a->region.control_up) < MPART_EXEC_CHUNK + 256);
         }
-        if (j->pid == 0 && !blocked && send(a, MPART_UP_EXIT, j->id, (uint32_t)j->status, NULL, 0) == 0) {
+        if (j->pid == 0 && !blocked && !waits_for_init(a, j, now) &&
+                        send(a, MPART_UP_EXIT, j->id, (uint32_t)j->status, NULL, 0) == 0) {
                 job_clear(j);
                 moved = true;
         }
@@ -272,24 +283,31 @@ static bool serve_job(struct agent *a, struct job *j)
 static bool serve(void *userdata, uint64_t now, bool ready)
 {
         struct agent *a = userdata;
-        (void)now;
         bool moved = take_records(a);
         for (size_t i = 0; i < ARRAY_SIZE(a->jobs); i++) {
                 struct job *j = &a->jobs[i];
                 bool due = moved || ready || j->pid == 0 || j->used > 0 || j->input_ends;
                 if (j->id != 0 && due)
-                        moved |= serve_job(a, j);
+                        moved |= serve_job(a, j, now);
         }
         return moved;
 }
 
-void exec_reaped(struct agent *a, pid_t pid, int status)
+void exec_reaped(struct agent *a, pid_t pid, int status, uint64_t now)
 {
         for (size_t i = 0; i < ARRAY_SIZE(a->jobs); i++)
                 if (a->jobs[i].id != 0 && a->jobs[i].pid == pid) {
                         a->jobs[i].pid = 0;
                         a->jobs[i].status = status;
+                        a->jobs[i].ended_at = now;
                 }
+}
+
+void exec_hang_up(struct agent *a)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(a->jobs); i++)
+                if (a->jobs[i].id != 0 && a->jobs[i].tty && a->jobs[i].pid > 0)
+                        kill(-a->jobs[i].pid, SIGHUP);
 }
 
 static void add_fds(void *userdata, struct lookout_set *set)

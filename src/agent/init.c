@@ -99,16 +99,6 @@ static bool init_is_systemd(const struct agent *a)
         return n > 0 && startswith(name, "systemd");
 }
 
-/* Shells of a terminal ignore SIGTERM. Whoever is on none is left to end as SIGTERM tells it to. */
-static void hang_up_terminals(const struct agent *a)
-{
-        if (a->console.shell > 0)
-                kill(-a->console.shell, SIGHUP);
-        for (size_t i = 0; i < ARRAY_SIZE(a->jobs); i++)
-                if (a->jobs[i].tty && a->jobs[i].pid > 0)
-                        kill(-a->jobs[i].pid, SIGHUP);
-}
-
 static void end_all(struct agent *a, uint64_t now)
 {
         a->stopping = true;
@@ -122,7 +112,9 @@ static void end_all(struct agent *a, uint64_t now)
         a->kill_at = now + TERM_NS;
         if (a->is_pid1) {
                 kill(-1, SIGTERM);
-                hang_up_terminals(a);
+                console_hang_up(a); /* shells of a terminal ignore SIGTERM; others may not know SIGHUP, and
+                                       it */
+                exec_hang_up(a);    /* would end them in the midst of what they do about SIGTERM */
         }
 }
 

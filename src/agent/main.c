@@ -52,7 +52,7 @@ static void reap(struct agent *a, uint64_t now)
         int status;
         for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
                 console_reaped(a, pid, now);
-                exec_reaped(a, pid, status);
+                exec_reaped(a, pid, status, now);
                 init_reaped(a, pid, status);
         }
 }

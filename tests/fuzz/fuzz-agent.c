@@ -90,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 else if (what % 8 == 4)
                         stray_store(&in, region);
                 else if (what % 8 == 5)
-                        exec_reaped(&a, FIRST_PID + 1 + (pid_t)(what / 8), (int)take(&in, 2));
+                        exec_reaped(&a, FIRST_PID + 1 + (pid_t)(what / 8), (int)take(&in, 2), now);
                 else if (what % 8 == 6)
                         ring_drop_all(&heard);
                 else
