@@ -74,18 +74,6 @@ def refused(vm, command, part):
     contains(result.err, part)
 
 
-def answer_password(vm, command, password):
-    """Alice runs it on a terminal and types the password when asked; what the terminal showed."""
-    return vm.run(f"""
-cd $(mktemp -d) && mkfifo keys && : >seen
-script -qefc '{ALICE} {command}' seen <keys >/dev/null 2>&1 &
-exec 3>keys
-for i in $(seq 300); do grep -q Password: seen && break; sleep 0.2; done
-echo {password} >&3
-wait $!; rc=$?
-cat seen; exit $rc""", 120)
-
-
 @road.step
 def prepare(vm):
     """The distribution's initramfs and a root tree are wrapped; the primary starts with room for them."""
@@ -195,20 +183,6 @@ def with_a_rule(vm):
     refused(vm, "mpartctl stop 1", "org.mpartd1.boot-kernels needs a password")
     refused(vm, "mpartctl console 1", "org.mpartd1.console needs a password")
     equal(daemon_said(vm, "org.mpartd1.exec of kernel node1: user .* may"), 2)
-
-
-@road.step
-def with_a_password(vm):
-    """On a terminal the password of an administrator is asked for, once for the command."""
-    vm.check("echo root:secret | chpasswd")
-    seen = answer_password(vm, "mpartctl exec 2 -- echo in-$((40 + 2))", "secret")
-    contains(seen.out, "Authentication is required to run a command in a kernel")
-    contains(seen.out, "in-42")
-    equal(seen.rc, 0)
-    seen = answer_password(vm, "mpartctl exec 2 -- echo in-$((40 + 2))", "wrong")
-    equal(seen.rc, 1)
-    if "in-42" in seen.out:
-        raise AssertionError("run in spite of a wrong password")
 
 
 @road.step
