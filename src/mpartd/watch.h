@@ -6,8 +6,9 @@
  * the whole machine (Linux, drivers/acpi/reboot.c: acpi_reboot ends in mdelay(15); then arch/x86/kernel/
  * reboot.c pulses the keyboard controller's reset line, 50 us later). Its CPUs must be stopped by then:
  * 13 ms are left for the thread to be late and for the messages. It runs at real-time priority, so that load
- * in the primary does not make it late. A longer period would cost less, but in emulated machines, whose
- * CPUs may stand still for 10 ms, restarts with a period of 5 ms did reset the machine.
+ * in the primary does not make it late. A longer period would cost less and leave less. (No period
+ * helps an emulated machine whose host is so busy that its CPUs stand still for tens of ms: there a restart
+ * can reset the machine.)
  *
  * The second looks four times a second: the kernel's own system_state, panic_cpu, jiffies_64 and count
  * of CPUs (6.0 and later), or its log (older). */
