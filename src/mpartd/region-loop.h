@@ -16,7 +16,7 @@ struct region_loop;
 struct region_user {
         struct lookout_user lookout; /* called in the loop's thread, under its lock */
         /* A number that is another one once the other kernel has done anything that wants looking at. The
-         * poller's thread calls it without the lock, at real-time priority: loads from the region alone. */
+         * poller's thread calls it without the lock, and must be quick: loads from the region alone. */
         uint64_t (*pulse)(const void *userdata);
 };
 

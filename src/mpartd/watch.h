@@ -5,10 +5,10 @@
  * the kernel's own). A kernel that restarts writes it and waits 15 ms before it tries ways that would reset
  * the whole machine (Linux, drivers/acpi/reboot.c: acpi_reboot ends in mdelay(15); then arch/x86/kernel/
  * reboot.c pulses the keyboard controller's reset line, 50 us later). Its CPUs must be stopped by then:
- * 13 ms are left for the thread to be late and for the messages. It runs at real-time priority, so that load
- * in the primary does not make it late. A longer period would cost less and leave less. (No period
- * helps an emulated machine whose host is so busy that its CPUs stand still for tens of ms: there a restart
- * can reset the machine.)
+ * 13 ms are left for the thread to be late and for the messages. It has no real-time priority: bound to a
+ * busy CPU such a thread was late more often, not less. A longer period would cost less and leave less. (No
+ * period helps an emulated machine whose host is so busy that its CPUs stand still for tens of ms: there a
+ * restart can reset the machine.)
  *
  * The second looks four times a second: the kernel's own system_state, panic_cpu, jiffies_64 and count
  * of CPUs (6.0 and later), or its log (older). */
