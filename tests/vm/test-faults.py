@@ -39,7 +39,7 @@ loop=$(losetup -f -r --show /root/disk)
     done
     echo "$at $((65536 - at)) linear $loop $at"
 }} >/root/table
-dmsetup create broken --readonly /root/table
+dmsetup create broken --readonly --noudevsync --noudevrules /root/table
 mount -o ro /dev/mapper/broken /root/broken
 """
 
