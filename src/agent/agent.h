@@ -62,7 +62,8 @@ struct agent {
         int signals;    /* signalfd: children that have ended */
         bool is_pid1, stopping;
         uint64_t kill_at; /* CLOCK_MONOTONIC, ns; 0: nothing is being ended */
-        bool over;        /* the state says why */
+        bool over;        /* the user space has ended; `end` says how, and is told when all else is */
+        enum mpart_agent_state end;
         uint8_t buffer[MPART_EXEC_CHUNK + sizeof(struct mpart_control)];
         uint8_t record[0x10000];
 };

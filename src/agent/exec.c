@@ -255,7 +255,7 @@ static int serve_output(struct agent *a, struct job *j, int stream)
  * more than how they died, so theirs waits a moment for it. */
 static bool waits_for_init(const struct agent *a, const struct job *j, uint64_t now)
 {
-        return a->init > 0 && WIFSIGNALED(j->status) && WTERMSIG(j->status) == SIGKILL &&
+        return (a->init > 0 || a->over) && WIFSIGNALED(j->status) && WTERMSIG(j->status) == SIGKILL &&
                now - j->ended_at < INIT_ENDS_NS;
 }
 

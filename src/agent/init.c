@@ -123,8 +123,7 @@ static void finish(struct agent *a, enum mpart_agent_state state, int status)
         if (a->region.header)
                 atomic_store_explicit(
                                 &a->region.header->agent_status, (uint32_t)status, memory_order_relaxed);
-        sync();
-        region_set_state(a, state);
+        a->end = state;
         a->over = true;
 }
 
@@ -136,6 +135,8 @@ static bool alone(void)
 
 void init_serve(struct agent *a, uint64_t now)
 {
+        if (a->over)
+                return;
         uint32_t request = atomic_load_explicit(&a->region.header->request, memory_order_acquire);
         if (!a->stopping && request == MPART_REQUEST_SHUTDOWN)
                 end_all(a, now);

@@ -13,6 +13,7 @@
 #include "macros.h"
 
 #define DEFAULT_INIT "/init.real"
+#define LAST_WORDS_NS UINT64_C(100000000)
 
 static const char usage[] =
                 "Usage: mpart-agent [-- INIT [ARGUMENT...]]\n"
@@ -94,6 +95,17 @@ static int start_serving(struct agent *a)
         if (r == 0)
                 r = exec_start(a);
         return r == 0 ? net_start(a) : r;
+}
+
+/* What was written last is sent before the state: the primary may stop this kernel as soon as it sees that.
+ */
+static void end(struct agent *a)
+{
+        uint64_t now = monotonic_ns(), until = now + LAST_WORDS_NS;
+        while (now < until && lookout_turn(&a->lookout, now) == 0)
+                now = monotonic_ns();
+        sync();
+        region_set_state(a, a->end);
 }
 
 static void serve(struct agent *a)
@@ -187,6 +199,7 @@ int main(int argc, char **argv)
                              : a.start ? MPART_AGENT_STARTING
                                        : MPART_AGENT_READY);
         serve(&a);
+        end(&a);
         rest(&a);
         return 0;
 }

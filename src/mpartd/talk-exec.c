@@ -12,6 +12,7 @@
 #include "talk-internal.h"
 
 #define RECORDS_PER_TURN 64
+#define LAST_TURNS 64 /* more than a ring holds, and an end for one that never runs empty */
 
 static void job_clear(struct talk_job *j)
 {
@@ -60,9 +61,17 @@ static void fail(struct talk_job *j, const char *why)
         job_clear(j);
 }
 
+/* What the agent has sent counts before its end does, as far as the callers take it. */
+static void take_last_records(struct talk *t)
+{
+        for (int i = 0; i < LAST_TURNS && talk_exec_serve(t); i++)
+                ;
+}
+
 void talk_exec_fail_all(struct talk *t, const char *why)
 {
         char text[240];
+        take_last_records(t);
         snprintf(text, sizeof(text), "kernel %u: %s", t->kernel, why);
         for (size_t i = 0; i < ARRAY_SIZE(t->jobs); i++)
                 if (t->jobs[i].id != 0)
