@@ -143,3 +143,6 @@ struct mpart_kstate {
 };
 /* The first call looks the symbols up (milliseconds), later ones read 20 bytes. */
 int mpart_kstate_read(struct mpart_kmem *k, struct mpart_kstate *ret, struct mpart_error *e);
+/* Where the kernel's system_state is in the mapped memory, to look at it often; NULL before
+ * mpart_kstate_read has found it. */
+const volatile int *mpart_kstate_place(const struct mpart_kmem *k);

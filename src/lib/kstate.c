@@ -72,3 +72,13 @@ int mpart_kstate_read(struct mpart_kmem *k, struct mpart_kstate *ret, struct mpa
         *ret = s;
         return 0;
 }
+
+const volatile int *mpart_kstate_place(const struct mpart_kmem *k)
+{
+        uint64_t physical, room;
+        if (k->system_state == 0 || k->system_state % sizeof(int) != 0 ||
+                        mpart_kmem_translate(k, k->system_state, &physical, &room) < 0)
+                return NULL;
+        const uint8_t *place = mpart_kmem_at(k, physical, &room);
+        return place && room >= sizeof(int) ? (const volatile int *)(const void *)place : NULL;
+}

@@ -197,7 +197,7 @@ static int make_parts(struct manager *m)
         const struct watch_events events = { on_kernel_end, on_kernel_cpus, m };
         int r = native_init(&m->native, m->root);
         if (r == 0)
-                r = poller_new("looks", WATCH_RESET_NS, false, &m->poller);
+                r = poller_new("looks", WATCH_RESET_NS, true, &m->poller);
         if (r == 0)
                 r = region_loop_new(m->poller, &m->regions);
         if (r == 0)

@@ -2,12 +2,15 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "log.h"
 #include "macros.h"
 #include "poller.h"
 #include "thread.h"
+
+#define NICEST (-20)
 
 struct slot {
         poller_fn look;
@@ -37,14 +40,11 @@ static struct timespec later(uint64_t ns)
         return t;
 }
 
-static void hurry(void)
+static void hurry(const char *name)
 {
-        const struct sched_param lowest = { .sched_priority = 1 }; /* above all that is not real-time */
-        int r = pthread_setschedparam(pthread_self(), SCHED_FIFO, &lowest);
-        if (r != 0)
-                log_warning("no real-time priority (%s): while this kernel is busy, the restart of another "
-                            "may be seen too late to keep it from resetting the machine",
-                                strerror(r));
+        if (setpriority(PRIO_PROCESS, 0, NICEST) < 0) /* 0: this thread alone */
+                log_warning("thread %s keeps its ordinary priority and may be late: %s", name,
+                                strerror(errno));
 }
 
 static void *run(void *argument)
@@ -52,7 +52,7 @@ static void *run(void *argument)
         struct poller *p = argument;
         prctl(PR_SET_NAME, p->name);
         if (p->hurries)
-                hurry();
+                hurry(p->name);
         pthread_mutex_lock(&p->lock);
         while (!p->ending) {
                 if (p->n_slots == 0) {
@@ -77,13 +77,7 @@ static int init_locks(struct poller *p)
         pthread_condattr_destroy(&attributes);
         if (r != 0)
                 return -r;
-        /* Whoever adds an entry must not hold up a thread that hurries. */
-        pthread_mutexattr_t inherits;
-        pthread_mutexattr_init(&inherits);
-        pthread_mutexattr_setprotocol(&inherits, PTHREAD_PRIO_INHERIT);
-        r = pthread_mutex_init(&p->lock, &inherits);
-        pthread_mutexattr_destroy(&inherits);
-        return -r;
+        return -pthread_mutex_init(&p->lock, NULL);
 }
 
 int poller_new(const char *name, uint64_t period_ns, bool hurries, struct poller **ret)

@@ -9,8 +9,8 @@
 struct poller;
 typedef void (*poller_fn)(void *entry);
 
-/* `name` is the thread's, at most 15 bytes, a constant. `hurries`: it runs at real-time priority; where that
- * is refused it says so in the log, and looks as an ordinary thread. */
+/* `name` is the thread's, at most 15 bytes, a constant. `hurries`: before all that is not real-time (nice
+ * -20); where that is refused it says so in the log, and looks as an ordinary thread. */
 int poller_new(const char *name, uint64_t period_ns, bool hurries, struct poller **ret);
 void poller_free(struct poller *p); /* ends the thread; the entries are the caller's. NULL is legal */
 

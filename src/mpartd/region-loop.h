@@ -9,7 +9,7 @@
 #include "poller.h"
 
 /* A pause of that length is left to the poller, whose period it is. */
-#define REGION_REST_NS UINT64_C(2000000)
+#define REGION_REST_NS UINT64_C(5000000)
 
 struct region_loop;
 

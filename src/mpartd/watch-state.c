@@ -30,6 +30,7 @@ static bool open_view(struct watched *x)
         }
         x->opened = true;
         x->tells_state = mpart_kstate_read(x->view.kmem, &state, NULL) == 0 && state.found;
+        atomic_store(&x->system_state, mpart_kstate_place(x->view.kmem));
         x->log = LOG_FOLLOWER_INIT(0);
         x->jiffies = x->tells_state ? state.jiffies : 0;
         x->moved_ns = now_ns();

@@ -26,6 +26,8 @@ struct watched {
         int report_fd;
         atomic_bool reported;
         struct physmem_map reset;
+        /* The kernel's system_state where that is known; set by the slower thread, read by the other. */
+        _Atomic(const volatile int *) system_state;
 
         /* watch-state.c alone, in the slower thread */
         struct memview view;

@@ -49,10 +49,17 @@ static void report_end(struct watched *x, enum kernel_cause cause, const char *d
                 tell(x, cause, 0, detail);
 }
 
+static bool restarts(const struct watched *x)
+{
+        const volatile int *state = atomic_load(&x->system_state);
+        return *(volatile uint8_t *)x->reset.data == MPART_RESET_VALUE ||
+               (state && *state == MPART_SYSTEM_RESTART);
+}
+
 static void look_at_reset(void *entry)
 {
         struct watched *x = entry;
-        if (*(volatile uint8_t *)x->reset.data != MPART_RESET_VALUE || atomic_load(&x->reported))
+        if (!restarts(x) || atomic_load(&x->reported))
                 return;
         struct mpart_error e = MPART_ERROR_INIT;
         int r = cpugate_stop_all(&x->native->cpus, &x->claim, x->cpus, x->n_cpus, &e);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Running kernels, watched without their help. Two threads look at their memory, while a kernel is watched.
  *
- * WATCH_RESET_NS is the period of the first, which looks at the reset register (FADT RESET_REG, a byte of
- * the kernel's own). A kernel that restarts writes it and waits 15 ms before it tries ways that would reset
- * the whole machine (Linux, drivers/acpi/reboot.c: acpi_reboot ends in mdelay(15); then arch/x86/kernel/
- * reboot.c pulses the keyboard controller's reset line, 50 us later). Its CPUs must be stopped by then:
- * 13 ms are left for the thread to be late and for the messages. It has no real-time priority: bound to a
- * busy CPU such a thread was late more often, not less. A longer period would cost less and leave less. (No
- * period helps an emulated machine whose host is so busy that its CPUs stand still for tens of ms: there a
- * restart can reset the machine.)
+ * WATCH_RESET_NS is the period of the first, which looks for restarts. A kernel that restarts must have been
+ * stopped before it tries ways that reset the whole machine. It first sets system_state (kernel/reboot.c:
+ * kernel_restart_prepare), then shuts its devices down and stops its other CPUs; then it writes the reset
+ * register (FADT RESET_REG, a byte of its own) and waits 15 ms (drivers/acpi/reboot.c: acpi_reboot), and
+ * only then pulses the keyboard controller's reset line (arch/x86/kernel/reboot.c). Either is enough to stop
+ * it: it has no devices to shut down. A kernel before 6.0 does not tell where system_state is, and an
+ * emergency restart (SysRq b) does not set it: there the byte leaves the thread, which is nice -20 and late
+ * by one period at most, 10 ms to be scheduled. (An emulated machine whose host is so busy that its CPUs
+ * stand still for that long can be reset by such a restart.)
  *
  * The second looks four times a second: the kernel's own system_state, panic_cpu, jiffies_64 and count
  * of CPUs (6.0 and later), or its log (older). */
@@ -21,7 +22,7 @@
 #include "native.h"
 #include "poller.h"
 
-#define WATCH_RESET_NS UINT64_C(2000000)
+#define WATCH_RESET_NS UINT64_C(5000000)
 
 struct watch;
 struct watch_events { /* in the event loop */

@@ -250,9 +250,11 @@ static void test_state(void **state)
         _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = fixture_open(f), *old = NULL, *one = NULL;
         struct fixture single;
         struct mpart_kstate s;
+        assert_null(mpart_kstate_place(k));
         assert_int_equal(mpart_kstate_read(k, &s, NULL), 0);
         assert_true(s.found);
         assert_int_equal(s.system_state, MPART_SYSTEM_RUNNING);
+        assert_ptr_equal(mpart_kstate_place(k), f->memory + FIXTURE_VARIABLES);
         assert_int_equal(s.panic_cpu, -1);
         assert_int_equal(s.jiffies, 4294937296);
         assert_int_equal(s.cpus_online, 2);
@@ -279,6 +281,7 @@ static void test_state(void **state)
         old = fixture_open(f);
         assert_int_equal(mpart_kstate_read(old, &s, NULL), 0);
         assert_false(s.found);
+        assert_null(mpart_kstate_place(old));
         const char *const name = "panic_cpu";
         uint64_t found;
         assert_int_equal(mpart_kallsyms_find(old, &name, 1, &found, NULL), -EOPNOTSUPP);
