@@ -258,7 +258,7 @@ class VM:
         """Boot id of the running primary."""
         return self._channel.boots[-1]
 
-    def run(self, script, timeout=60):
+    def run(self, script, timeout=120):
         """Run a shell script as root in the primary."""
         boots = len(self._channel.boots)
         number = self._channel.send(script)
@@ -276,7 +276,7 @@ class VM:
         """Start a shell script of which no answer is expected."""
         self._channel.send(script)
 
-    def check(self, script, timeout=60):
+    def check(self, script, timeout=120):
         """run(), but anything other than exit status 0 is an error; return the standard output."""
         result = self.run(script, timeout)
         if result.rc != 0:
