@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <systemd/sd-login.h>
+
 #include "bus-internal.h"
 #include "library.h"
 
@@ -38,7 +40,8 @@
         X(sd_bus_process) \
         X(sd_bus_slot_unref) \
         X(sd_bus_set_allow_interactive_authorization) \
-        X(sd_bus_wait)
+        X(sd_bus_wait) \
+        X(sd_pid_get_session)
 /* clang-format on */
 LIBRARY(library, "libsystemd.so.0", "libsystemd0", "talking to mpartd", FUNCTIONS);
 

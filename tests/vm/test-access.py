@@ -74,6 +74,22 @@ def refused(vm, command, part):
     contains(result.err, part)
 
 
+def answer_password(vm, command, password):
+    """Alice runs it on a terminal and types the password when asked; what the terminal showed."""
+    return vm.run(f"""bash <<'END'
+cd $(mktemp -d) && mkfifo keys said
+script -qefc '{ALICE} {command}' /dev/null <keys >said 2>&1 &
+exec 3>keys 4<said
+while IFS= read -r -t 90 -d : part <&4; do
+    printf '%s:' "$part"
+    [[ $part != *Password ]] || break
+done
+echo {password} >&3
+cat <&4
+wait $!
+END""", 150)
+
+
 @road.step
 def prepare(vm):
     """The distribution's initramfs and a root tree are wrapped; the primary starts with room for them."""
@@ -183,6 +199,20 @@ def with_a_rule(vm):
     refused(vm, "mpartctl stop 1", "org.mpartd1.boot-kernels needs a password")
     refused(vm, "mpartctl console 1", "org.mpartd1.console needs a password")
     equal(daemon_said(vm, "org.mpartd1.exec of kernel node1: user .* may"), 2)
+
+
+@road.step
+def with_a_password(vm):
+    """On a terminal the password of an administrator is asked for, once for the command."""
+    vm.check("echo root:secret | chpasswd")
+    seen = answer_password(vm, "mpartctl exec 2 -- echo in-$((40 + 2))", "secret")
+    contains(seen.out, "Authentication is required to run a command in a kernel")
+    contains(seen.out, "in-42")
+    equal(seen.rc, 0)
+    seen = answer_password(vm, "mpartctl exec 2 -- echo in-$((40 + 2))", "wrong")
+    equal(seen.rc, 1)
+    if "in-42" in seen.out:
+        raise AssertionError("run in spite of a wrong password")
 
 
 @road.step
