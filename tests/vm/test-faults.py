@@ -150,7 +150,7 @@ def held(vm):
 @road.step
 def cycles(vm):
     """Booting and stopping again and again leaks nothing."""
-    count = int(os.environ.get("MPART_CYCLES", "50"))
+    count = int(os.environ.get("MPART_CYCLES", "25"))
     vm.put("/root/cycle", Path(sys.argv[3]).read_bytes(), 0o755)
     vm.put("/root/payload", Path(sys.argv[4]).read_bytes())
     vm.check("/root/cycle 5 3 /root/payload", 120)  # what is made once is made
