@@ -165,13 +165,18 @@ static bool is_clear(const uint8_t *p, size_t n)
         return true;
 }
 
+bool mpart_boot_wakes_cpus(const void *window, size_t size)
+{
+        return size > MPART_LOW_START_SIZE &&
+               !is_clear((const uint8_t *)window + MPART_LOW_START_SIZE, size - MPART_LOW_START_SIZE);
+}
+
 enum mpart_boot_progress mpart_boot_progress(
                 const struct mpart_boot *boot, const void *window, size_t window_size, const void *area)
 {
         const struct mpart_layout *l = &boot->layout;
         const uint8_t *low = window, *tables = (const uint8_t *)area + BOOT_AREA_PAGE_TABLES;
-        if (window_size > MPART_LOW_START_SIZE &&
-                        !is_clear(low + MPART_LOW_START_SIZE, window_size - MPART_LOW_START_SIZE))
+        if (mpart_boot_wakes_cpus(window, window_size))
                 return MPART_PROGRESS_KERNEL;
 
         uint64_t top[BOOT_PAGE_SIZE / sizeof(uint64_t)], done = 0;

@@ -106,6 +106,9 @@ enum mpart_boot_progress {
 enum mpart_boot_progress mpart_boot_progress(
                 const struct mpart_boot *boot, const void *window, size_t window_size, const void *area);
 
+/* Whether the kernel has come to MPART_PROGRESS_KERNEL, which the window alone tells. */
+bool mpart_boot_wakes_cpus(const void *window, size_t size);
+
 /* ACPI tables alone, for iasl: the tables of `request` as they would lie at `address`. Fills `out` (at most
  * out_size bytes) and the offsets of each table in order RSDP, XSDT, FADT, DSDT, MADT, [SRAT, SLIT]. */
 struct mpart_acpi_tables {

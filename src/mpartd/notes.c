@@ -6,6 +6,7 @@
 #include "native-internal.h"
 
 #define PAGE 4096U
+#define REST_NS UINT64_C(10000000)
 #define SCAN_CHUNK (64 * MiB) /* between looks at the cancel flag and the clock */
 
 static int destroy_in_range(struct native_boot *b, struct mpart_range range, struct mpart_error *e)
@@ -58,9 +59,26 @@ static int look(struct native_boot *b, const struct physmem_map *maps, uint64_t 
         return 0;
 }
 
-static int poll_memory(
-                struct native_boot *b, const struct physmem_map *maps, uint64_t *ret, struct mpart_error *e)
+/* Until a kernel wakes its other CPUs it has no note, and a look at the window tells that at the cost of a
+ * few pages; a look through all its memory takes a third of a CPU after that, and a twentieth before, for
+ * the sake of one that wakes none. Whether it has come so far. */
+static bool rest(const struct native_boot *b, const struct physmem_map *window, uint64_t look_ns, bool came)
 {
+        uint64_t until = now_ns() + MAX((came ? 2 : 19) * look_ns, REST_NS);
+        while (now_ns() < until) {
+                pause_ns(REST_NS);
+                if (!came && mpart_boot_wakes_cpus(window->data, window->size))
+                        return true;
+                if (atomic_load(b->cancel))
+                        break;
+        }
+        return came;
+}
+
+static int poll_memory(struct native_boot *b, const struct physmem_map *window,
+                const struct physmem_map *maps, uint64_t *ret, struct mpart_error *e)
+{
+        bool came = false;
         uint64_t deadline = now_ns() + NATIVE_RUNNING_TIMEOUT_SECONDS * UINT64_C(1000000000);
         for (;;) {
                 uint64_t start = now_ns();
@@ -72,8 +90,7 @@ static int poll_memory(
                                         "the kernel reached its start code but did not come up within %d s: %s; "
                                         "look at its console",
                                         NATIVE_RUNNING_TIMEOUT_SECONDS, progress_of(b));
-                /* At most a third of one CPU goes into looking. */
-                pause_ns(MAX(2 * (now_ns() - start), UINT64_C(10000000)));
+                came = rest(b, window, now_ns() - start, came);
         }
 }
 
@@ -81,15 +98,18 @@ int notes_wait(struct native_boot *b, uint64_t *ret, struct mpart_error *e)
 {
         size_t n = b->claim.memory.n;
         _cleanup_free_ struct physmem_map *maps = calloc(n, sizeof(*maps));
-        int r = 0;
+        struct physmem_map window = { 0 };
         if (!maps)
                 return mpart_error_set(e, -ENOMEM, "out of memory");
 
+        int r = physmem_map(&b->native->mem, &b->claim, b->claim.low.start, b->claim.low.size, false,
+                        &window, e);
         for (size_t i = 0; r == 0 && i < n; i++)
                 r = physmem_map(&b->native->mem, &b->claim, b->claim.memory.items[i].start,
                                 b->claim.memory.items[i].size, false, &maps[i], e);
         if (r == 0)
-                r = poll_memory(b, maps, ret, e);
+                r = poll_memory(b, &window, maps, ret, e);
+        physmem_unmap(&window);
         for (size_t i = 0; i < n; i++)
                 physmem_unmap(&maps[i]);
         return r;
