@@ -210,7 +210,15 @@ static int find_note(struct mpart_kmem *k, struct mpart_error *e)
         return result;
 }
 
-int mpart_kmem_open(const struct mpart_kmem_range *ranges, size_t n, struct mpart_kmem **ret,
+/* Whether the note is where it was; the memory may have become another kernel's. */
+static bool is_at(struct mpart_kmem *k, uint64_t note)
+{
+        uint64_t room;
+        const uint8_t *p = note ? mpart_kmem_at(k, note, &room) : NULL;
+        return p && mpart_vmcoreinfo_find(p, MIN(room, (uint64_t)PAGE)) == 0 && try_note(k, note, NULL) == 0;
+}
+
+int mpart_kmem_open(const struct mpart_kmem_range *ranges, size_t n, uint64_t note, struct mpart_kmem **ret,
                 struct mpart_error *e)
 {
         _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = calloc(1, sizeof(*k));
@@ -223,7 +231,7 @@ int mpart_kmem_open(const struct mpart_kmem_range *ranges, size_t n, struct mpar
         if (n)
                 memcpy(k->ranges, ranges, n * sizeof(*ranges));
         k->n_ranges = n;
-        int r = find_note(k, e);
+        int r = is_at(k, note) ? 0 : find_note(k, e);
         if (r == 0)
                 *ret = TAKE_PTR(k);
         return r;

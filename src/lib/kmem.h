@@ -63,9 +63,9 @@ struct mpart_kmem {
         uint64_t system_state, panic_cpu, jiffies, cpus_online;
 };
 
-/* Finds the note and checks that the kernel's page tables agree with it. -ENODATA: no kernel has come up in
- * this memory. The mappings outlive *ret. */
-int mpart_kmem_open(const struct mpart_kmem_range *ranges, size_t n, struct mpart_kmem **ret,
+/* Finds the note and checks that the kernel's page tables agree with it. `note`: where it was seen before,
+ * looked at first; 0: nowhere. -ENODATA: no kernel has come up in this memory. The mappings outlive *ret. */
+int mpart_kmem_open(const struct mpart_kmem_range *ranges, size_t n, uint64_t note, struct mpart_kmem **ret,
                 struct mpart_error *e);
 void mpart_kmem_free(struct mpart_kmem *k); /* NULL is legal */
 static inline void mpart_kmem_freep(struct mpart_kmem **k)

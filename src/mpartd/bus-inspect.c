@@ -184,7 +184,7 @@ static int read_log_option(sd_bus_message *call, const char *key, void *userdata
 int bus_inspect_open_log(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct kernel *k = userdata;
-        struct inspect_request q = { .kind = INSPECT_LOG, .kernel = k->id };
+        struct inspect_request q = { .kind = INSPECT_LOG, .kernel = k->id, .note = kernel_note(k) };
         int r = authorize(k->manager, call, MAY_READ_LOG, k, error);
         if (r != 0)
                 return r;
@@ -226,9 +226,10 @@ int bus_inspect_dump(sd_bus_message *call, void *userdata, sd_bus_error *error)
         if (find_dump(k->manager, k->id))
                 return sd_bus_error_setf(
                                 error, BUS_ERROR_WRONG_STATE, "kernel %u is being dumped already", k->id);
-        struct inspect_request q = {
-                .kind = INSPECT_DUMP, .kernel = k->id, .fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)
-        };
+        struct inspect_request q = { .kind = INSPECT_DUMP,
+                .kernel = k->id,
+                .note = kernel_note(k),
+                .fd = fcntl(fd, F_DUPFD_CLOEXEC, 3) };
         return q.fd < 0 ? -errno : start(k, call, &q, -1);
 }
 

@@ -89,7 +89,7 @@ static int on_progress(void *data, uint64_t done, uint64_t total)
 static void *run(void *argument)
 {
         struct inspect *i = argument;
-        i->result = memview_open(&i->mem, &i->claim, &i->view, &i->error);
+        i->result = memview_open(&i->mem, &i->claim, i->request.note, &i->view, &i->error);
         if (i->result == 0) {
                 tell(i, INSPECT_OPEN);
                 i->result = i->request.kind == INSPECT_LOG ? write_log(i)

@@ -26,6 +26,7 @@ struct inspect_request {
         int fd; /* what is written to; owned */
         bool follow, json;
         uint64_t lines; /* the last ones alone; 0: all */
+        uint64_t note;  /* as memview_open */
 };
 
 struct inspect;

@@ -107,7 +107,7 @@ static void on_dump_report(struct inspect *i, enum inspect_stage stage, void *us
 static int start_dump(struct kernel *k, struct mpart_error *e)
 {
         struct kernel_ending *x = k->ending;
-        struct inspect_request request = { .kind = INSPECT_DUMP, .kernel = k->id };
+        struct inspect_request request = { .kind = INSPECT_DUMP, .kernel = k->id, .note = kernel_note(k) };
         int r = dumps_create(k->manager->state_directory, k->id, bus_kernel_memory(k->planned), &request.fd,
                         &x->dump_path, e);
         if (r < 0)

@@ -124,7 +124,7 @@ static bool is_alive(struct lost *x)
         struct physmem_map region = { 0 };
         struct memview view;
         if (!x->traced || mpart_cpuset_count(&x->offline) != mpart_cpuset_count(&x->k->planned->cpus) ||
-                        memview_open(mem, &x->claim, &view, NULL) < 0)
+                        memview_open(mem, &x->claim, 0, &view, NULL) < 0)
                 return false;
         if (shared.size >= MPART_REGION_SIZE_MIN)
                 physmem_map(mem, &x->claim, shared.start, sizeof(struct mpart_shared_header), false, &region,

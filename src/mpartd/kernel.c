@@ -88,6 +88,11 @@ static void answer_stop(struct kernel *k, const char *error_name, const char *te
                 pending_succeed(call, k->id);
 }
 
+uint64_t kernel_note(const struct kernel *k)
+{
+        return k->ledger ? k->ledger->vmcoreinfo : k->old_note;
+}
+
 /* A kernel without a network is still a kernel. */
 void kernel_start_services(struct kernel *k)
 {
@@ -98,8 +103,8 @@ void kernel_start_services(struct kernel *k)
                 log_line((int)k->id, LOG_WARNING, "kernel %u has no network: %s", k->id, e.text);
         if (watch_add(m->watch, k->planned, k->ledger, &e) < 0)
                 log_line((int)k->id, LOG_WARNING, "kernel %u is not watched: %s", k->id, e.text);
-        int r = log_relay_start(
-                        &m->native.mem, k->planned, m->runtime_directory, k->boot_timestamp, &k->relay);
+        int r = log_relay_start(&m->native.mem, k->planned, m->runtime_directory, k->boot_timestamp,
+                        kernel_note(k), &k->relay);
         if (r < 0)
                 log_line((int)k->id, LOG_WARNING, "kernel %u: its log does not go to the journal: %s", k->id,
                                 strerror(-r));

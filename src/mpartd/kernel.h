@@ -74,7 +74,8 @@ void kernel_restore(struct kernel *k, const struct kernel_record *r);
 void kernel_save(const struct kernel *k);
 
 /* For kernel-end.c and kernel-recover.c. */
-void kernel_start_services(struct kernel *k);                 /* agent, network, watch, log relay */
+uint64_t kernel_note(const struct kernel *k); /* physical address of its VMCOREINFO note, 0: not known */
+void kernel_start_services(struct kernel *k); /* agent, network, watch, log relay */
 void kernel_stop_services(struct kernel *k, const char *why); /* for those whose commands end with it */
 void kernel_keep_options(struct kernel *k);                   /* those of its ledger */
 int kernel_give_back(struct kernel *k);                       /* its services are stopped */

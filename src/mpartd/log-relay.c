@@ -29,6 +29,7 @@ struct log_relay {
         struct physmem mem;
         char *path; /* of the position: "<boot timestamp> <next seq>" */
         uint64_t boot_timestamp;
+        uint64_t note; /* as memview_open */
         char identifier[32];
 
         struct memview view;
@@ -136,7 +137,7 @@ static void *run(void *argument)
 {
         struct log_relay *r = argument;
         struct mpart_error e = MPART_ERROR_INIT;
-        int result = memview_open(&r->mem, &r->claim, &r->view, &e);
+        int result = memview_open(&r->mem, &r->claim, r->note, &r->view, &e);
         if (result < 0) {
                 log_line((int)r->kernel, LOG_WARNING, "kernel %u: its log cannot be read: %s", r->kernel,
                                 *e.text ? e.text : strerror(-result));
@@ -157,7 +158,7 @@ static void relay_free(struct log_relay *r)
 }
 
 int log_relay_start(const struct physmem *mem, const struct mpart_plan_kernel *kernel, const char *directory,
-                uint64_t boot_timestamp, struct log_relay **ret)
+                uint64_t boot_timestamp, uint64_t note, struct log_relay **ret)
 {
         struct log_relay *r = calloc(1, sizeof(*r));
         if (!r)
@@ -165,6 +166,7 @@ int log_relay_start(const struct physmem *mem, const struct mpart_plan_kernel *k
         r->kernel = kernel->id;
         r->mem = *mem;
         r->boot_timestamp = boot_timestamp;
+        r->note = note;
         r->follower = LOG_FOLLOWER_INIT(0);
         r->allowance = BURST;
         r->refilled_ns = now_ns();

@@ -8,7 +8,7 @@
 #define PAUSE_MAX_MS 2000U
 #define STUCK_MAX_MS 1000U /* a writer needs microseconds; after this it has died over its record */
 
-static int open_maps(const struct memview *v, const struct claim *c, struct mpart_kmem **ret,
+static int open_maps(const struct memview *v, const struct claim *c, uint64_t note, struct mpart_kmem **ret,
                 struct mpart_error *e)
 {
         _cleanup_free_ struct mpart_kmem_range *ranges = calloc(MAX(v->n_maps, (size_t)1), sizeof(*ranges));
@@ -17,11 +17,11 @@ static int open_maps(const struct memview *v, const struct claim *c, struct mpar
         for (size_t i = 0; i < v->n_maps; i++)
                 ranges[i] = (struct mpart_kmem_range){ c->memory.items[i].start, v->maps[i].size,
                         v->maps[i].data };
-        return mpart_kmem_open(ranges, v->n_maps, ret, e);
+        return mpart_kmem_open(ranges, v->n_maps, note, ret, e);
 }
 
-int memview_open(
-                const struct physmem *mem, const struct claim *c, struct memview *ret, struct mpart_error *e)
+int memview_open(const struct physmem *mem, const struct claim *c, uint64_t note, struct memview *ret,
+                struct mpart_error *e)
 {
         size_t n = c->memory.n;
         struct memview v = { .maps = calloc(MAX(n, (size_t)1), sizeof(*v.maps)) };
@@ -30,7 +30,7 @@ int memview_open(
                 r = physmem_map(mem, c, c->memory.items[v.n_maps].start, c->memory.items[v.n_maps].size,
                                 false, &v.maps[v.n_maps], e);
         if (r == 0)
-                r = open_maps(&v, c, &v.kmem, e);
+                r = open_maps(&v, c, note, &v.kmem, e);
         if (r < 0) {
                 memview_close(&v);
                 return r;

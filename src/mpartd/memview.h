@@ -12,7 +12,8 @@ struct memview {
         struct mpart_kmem *kmem;
 };
 
-int memview_open(const struct physmem *mem, const struct claim *c, struct memview *ret,
+/* `note`: as mpart_kmem_open. */
+int memview_open(const struct physmem *mem, const struct claim *c, uint64_t note, struct memview *ret,
                 struct mpart_error *e);
 void memview_close(struct memview *v); /* leaves the empty one */
 

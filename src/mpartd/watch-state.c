@@ -21,7 +21,7 @@ static bool open_view(struct watched *x)
         if (x->opened || x->tries >= OPEN_TRIES)
                 return x->opened;
         x->tries++;
-        if (memview_open(&x->native->mem, &x->claim, &x->view, &e) < 0) {
+        if (memview_open(&x->native->mem, &x->claim, x->note, &x->view, &e) < 0) {
                 if (x->tries == OPEN_TRIES)
                         log_line((int)x->claim.kernel, LOG_WARNING,
                                         "kernel %u cannot be looked into, a crash will go unnoticed: %s",

@@ -30,6 +30,7 @@ struct watched {
         _Atomic(const volatile int *) system_state;
 
         /* watch-state.c alone, in the slower thread */
+        uint64_t note; /* as memview_open */
         struct memview view;
         bool opened, tells_state;
         unsigned tries;       /* to open the memory */

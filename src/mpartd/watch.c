@@ -157,6 +157,7 @@ int watch_add(struct watch *w, const struct mpart_plan_kernel *kernel, const str
         x->native = w->native;
         x->report_fd = w->pipe[1];
         x->generation = l->boot_timestamp;
+        x->note = l->vmcoreinfo;
         int r = fill(x, kernel, l, e);
         if (r == 0)
                 r = poller_add(w->resets, look_at_reset, kernel->id, x);

@@ -56,10 +56,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct mpart_error e = MPART_ERROR_INIT;
         _cleanup_(mpart_kmem_freep) struct mpart_kmem *before = NULL, *after = NULL;
         memcpy(f.memory, clean, FIXTURE_END);
-        MUST(mpart_kmem_open(&f.range, 1, &before, &e) == 0);
+        MUST(mpart_kmem_open(&f.range, 1, 0, &before, &e) == 0);
         apply(&f, data, size);
         look(before); /* it changed while it was looked at */
-        if (mpart_kmem_open(&f.range, 1, &after, &e) == 0)
+        if (mpart_kmem_open(&f.range, 1, 0, &after, &e) == 0)
                 look(after);
         else
                 MUST(e.text[0]);

@@ -134,7 +134,7 @@ int main(int argc, char **argv)
         struct mpart_error e = MPART_ERROR_INIT;
         _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = NULL;
         uint64_t start = now_us();
-        int r = mpart_kmem_open(ranges, n, &k, &e);
+        int r = mpart_kmem_open(ranges, n, 0, &k, &e);
         uint64_t opened = now_us();
         if (r == 0)
                 r = run(k, argv[1], &e);

@@ -206,7 +206,7 @@ struct mpart_kmem *fixture_open(const struct fixture *f)
 {
         struct mpart_error e = MPART_ERROR_INIT;
         struct mpart_kmem *k = NULL;
-        int r = mpart_kmem_open(&f->range, 1, &k, &e);
+        int r = mpart_kmem_open(&f->range, 1, 0, &k, &e);
         if (r < 0)
                 print_error("%s\n", e.text);
         assert_int_equal(r, 0);

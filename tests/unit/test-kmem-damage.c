@@ -37,7 +37,7 @@ static int count_record(void *data, const struct mpart_klog_record *r)
 static bool use_everything(const struct fixture *f)
 {
         _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = NULL;
-        if (mpart_kmem_open(&f->range, 1, &k, NULL) < 0)
+        if (mpart_kmem_open(&f->range, 1, 0, &k, NULL) < 0)
                 return false;
         struct mpart_kstate s;
         uint64_t seq = 0, first, last;

@@ -70,20 +70,39 @@ static void test_two_ranges(void **state)
                 { FIXTURE_START + MiB, FIXTURE_SIZE - MiB, f->memory + MiB },
         };
         _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = NULL, *half = NULL;
-        assert_int_equal(mpart_kmem_open(halves, 2, &k, NULL), 0);
+        assert_int_equal(mpart_kmem_open(halves, 2, 0, &k, NULL), 0);
         memcpy(f->memory + MiB - 4, "12345678", 8);
         char text[9] = { 0 };
         assert_int_equal(mpart_kmem_read_physical(k, FIXTURE_START + MiB - 4, text, 8), 0);
         assert_string_equal(text, "12345678");
-        assert_int_equal(mpart_kmem_open(halves, 1, &half, NULL), 0);
+        assert_int_equal(mpart_kmem_open(halves, 1, 0, &half, NULL), 0);
         assert_int_equal(mpart_kmem_read_physical(half, FIXTURE_START + MiB - 4, text, 8), -EFAULT);
+}
+
+/* Where the note was is looked at first; whatever that says, the kernel is found. */
+static void test_known_note(void **state)
+{
+        struct fixture *f = *state;
+        const uint64_t notes[] = { FIXTURE_START + FIXTURE_NOTE, FIXTURE_START,
+                FIXTURE_START + FIXTURE_NOTE + 8, FIXTURE_START + FIXTURE_SIZE - 1, 1, UINT64_MAX };
+        for (size_t i = 0; i < ARRAY_SIZE(notes); i++) {
+                _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = NULL;
+                assert_int_equal(mpart_kmem_open(&f->range, 1, notes[i], &k, NULL), 0);
+                assert_int_equal(k->note_address, FIXTURE_START + FIXTURE_NOTE);
+        }
+        /* Of two notes it is the known one, not the first. */
+        _cleanup_(mpart_kmem_freep) struct mpart_kmem *k = NULL;
+        uint64_t copy = FIXTURE_END;
+        memcpy(f->memory + copy, f->memory + FIXTURE_NOTE, 0x1000);
+        assert_int_equal(mpart_kmem_open(&f->range, 1, FIXTURE_START + copy, &k, NULL), 0);
+        assert_int_equal(k->note_address, FIXTURE_START + copy);
 }
 
 static void assert_not_open(const struct fixture *f, int code)
 {
         struct mpart_error e = MPART_ERROR_INIT;
         struct mpart_kmem *k = NULL;
-        assert_int_equal(mpart_kmem_open(&f->range, 1, &k, &e), code);
+        assert_int_equal(mpart_kmem_open(&f->range, 1, 0, &k, &e), code);
         assert_null(k);
         assert_string_not_equal(e.text, "");
 }
@@ -297,6 +316,7 @@ int main(void)
         static const struct CMUnitTest tests[] = {
                 FIXTURE_TEST(test_memory),
                 FIXTURE_TEST(test_two_ranges),
+                FIXTURE_TEST(test_known_note),
                 FIXTURE_TEST(test_no_kernel),
                 FIXTURE_TEST(test_log),
                 FIXTURE_TEST(test_unfinished_records),
