@@ -62,10 +62,11 @@ static int look(struct native_boot *b, const struct physmem_map *maps, uint64_t 
 /* Until a kernel wakes its other CPUs it has no note, and a look at the window tells that at the cost of a
  * few pages; a look through all its memory takes a third of a CPU after that, and a twentieth before, for
  * the sake of one that wakes none. Whether it has come so far. */
-static bool rest(const struct native_boot *b, const struct physmem_map *window, uint64_t look_ns, bool came)
+static bool rest(const struct native_boot *b, const struct physmem_map *window, uint64_t look_ns, bool came,
+                uint64_t deadline)
 {
         uint64_t until = now_ns() + MAX((came ? 2 : 19) * look_ns, REST_NS);
-        while (now_ns() < until) {
+        while (now_ns() < MIN(until, deadline)) {
                 pause_ns(REST_NS);
                 if (!came && mpart_boot_wakes_cpus(window->data, window->size))
                         return true;
@@ -90,7 +91,7 @@ static int poll_memory(struct native_boot *b, const struct physmem_map *window,
                                         "the kernel reached its start code but did not come up within %d s: %s; "
                                         "look at its console",
                                         NATIVE_RUNNING_TIMEOUT_SECONDS, progress_of(b));
-                came = rest(b, window, now_ns() - start, came);
+                came = rest(b, window, now_ns() - start, came, deadline);
         }
 }
 
