@@ -40,7 +40,7 @@ loop=$(losetup -f -r --show /root/disk)
     echo "$at $((65536 - at)) linear $loop $at"
 }} >/root/table
 dmsetup create broken --readonly --noudevsync --noudevrules /root/table
-mount -o ro /dev/$(dmsetup info -c --noheadings -o blkdevname broken) /root/broken
+mount -o ro /dev/dm-$(dmsetup info -c --noheadings -o minor broken) /root/broken
 """
 
 
@@ -134,7 +134,7 @@ def unreadable(vm):
         contains(result.err, "Input/output error")
         equal(online(vm), "0-1,4-7")
         vm.report.row(f"unreadable {name}")
-    vm.check("umount /root/broken; dmsetup remove --noudevsync broken; losetup -D; rm /root/disk")
+    vm.check("umount /root/broken; dmsetup remove --noudevsync --retry broken; losetup -D; rm /root/disk")
 
 
 def resident(vm):
