@@ -109,7 +109,9 @@ def stop(vm):
     vm.check("mpartctl stop 3; timeout 20 tail --pid=$(cat /tmp/follower) -f /dev/null", 60)
     equal(vm.check("cat /tmp/follow.err"), "")
     refused(vm, "mpartctl log 3", "inactive")
+    since = vm.mark(3)
     vm.check(BOOT, 120)
+    vm.wait_console(3, "mpart-guest: ready=1", 90, since)  # as when they were counted: all that follows a boot is done
     equal(resources(vm), vm.resources)
     vm.check("mpartctl stop 3")
 
