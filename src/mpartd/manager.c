@@ -191,6 +191,8 @@ static void on_kernel_cpus(unsigned kernel, uint64_t boot_timestamp, unsigned on
                 kernel_count_cpus(k, boot_timestamp, online);
 }
 
+static_assert(REGION_REST_NS == WATCH_RESET_NS, "one poller serves both: its period is the loop's rest");
+
 /* In the order in which they need each other. */
 static int make_parts(struct manager *m)
 {
