@@ -132,13 +132,3 @@ def spin_of_one(vm):
     vm.check("mpartctl stop 3", 60)
     equal(online(vm), WITHOUT_2)
     vm.report.row("a spinning kernel is stopped")
-
-
-@step
-def watch_cost(vm):
-    """What watching costs the primary is told."""
-    pid = vm.check("systemctl show -P MainPID mpartd").strip()
-    ticks = f"awk '{{ print $14 + $15 }}' /proc/{pid}/stat"
-    before = int(vm.check(ticks))
-    vm.check("sleep 10")
-    print(f"# watching and serving one kernel: {(int(vm.check(ticks)) - before) / 10:.1f} % of a CPU (emulated)")
