@@ -252,7 +252,7 @@ static int serve_output(struct agent *a, struct job *j, int stream)
 }
 
 /* Where an init ends, all in its PID namespace are killed before it (pid_namespaces(7)): what it did says
- * more than how they died, so theirs waits a moment for it. */
+ * more than how they died, so theirs waits a moment for it, and is not told at all once that has come. */
 static bool waits_for_init(const struct agent *a, const struct job *j, uint64_t now)
 {
         return (a->init > 0 || a->over) && WIFSIGNALED(j->status) && WTERMSIG(j->status) == SIGKILL &&

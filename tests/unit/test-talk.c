@@ -4,15 +4,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "macros.h"
 #include "region.h"
-#include "scratch.h"
 #include "talk-stage.h"
 
 #define SIZE MPART_REGION_SIZE_MIN
