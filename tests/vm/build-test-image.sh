@@ -12,5 +12,7 @@ trap 'rm -rf "$tree"' EXIT
 meson install -C "$build" --no-rebuild --quiet --destdir "$tree"
 "$here/build-image.sh" "$build"
 "$here/image-kernels.py" "$build/vm/vmlinuz" "$tree/boot/test-kernels"
+install -m 644 -D "$build/vm/vmlinuz" "$tree/boot/broken/vmlinuz" # on a disk that vm.py makes fail there
+install -m 644 "$build/vm/guest.img" "$tree/boot/broken/ramdisk"
 "$here/build-agent-initrd.sh" "$tree/boot/agent.img" "$tree/usr/libexec/mpart-agent"
 "$here/build-image.sh" "$build" "$tree"

@@ -22,6 +22,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+BLOCK = 4096  # of the disk's file system
 CONSOLES = 4
 SEND_TIMEOUT = 30
 # Brings the disk image up without a needless wait. Under emulation mitigations cost time for nothing, a TSC taken
@@ -165,12 +166,14 @@ class Channel:
 class VM:
     """One machine, made from what build-image.sh left in builddir/vm. Use it in a with statement."""
 
-    def __init__(self, builddir, machine=None, append="", disk=None, logs=None):
+    def __init__(self, builddir, machine=None, append="", disk=None, logs=None, unreadable=()):
+        """unreadable: (path of a file on the disk, block of BLOCK bytes in it) that the disk fails to read."""
         self.files = Path(builddir) / "vm"
         self.machine = machine or Machine()
         self.append = append
         self.disk = Path(disk) if disk else self.files / "disk.img"
         self.logs = Path(logs or tempfile.mkdtemp(prefix="vm-", dir=self.files))
+        self._unreadable = unreadable
         self._changed = threading.Condition()
         self._consoles = [Wire(f"ttyS{n}", self._changed) for n in range(CONSOLES)]
         self._channel = Channel(Wire("channel", self._changed))
@@ -192,13 +195,29 @@ class VM:
         words = self.machine.arguments()
         words += ["-kernel", str(self.files / "vmlinuz"), "-initrd", str(self.files / "initrd")]
         words += ["-append", f"{COMMAND_LINE} {self.append}".strip()]
-        words += ["-drive", f"if=virtio,format=raw,snapshot=on,cache=unsafe,file={self.disk}"]
+        words += ["-drive", self._drive()]
         for wire in self._wires():
             words += wire.chardev(self.logs / f"{wire.name}.log")
         for wire in self._consoles:
             words += ["-serial", f"chardev:{wire.name}"]
         words += ["-device", "virtio-serial"]
         return words + ["-device", "virtserialport,chardev=channel,name=vm.channel"]
+
+    def _drive(self):
+        words = ["if=virtio,snapshot=on,cache=unsafe"]
+        words += [f"driver=blkdebug,image.driver=raw,image.file.driver=file,image.file.filename={self.disk}"]
+        for number, (path, block) in enumerate(self._unreadable):
+            rule = f"inject-error.{number}"
+            words += [f"{rule}.event=none,{rule}.iotype=read,{rule}.sector={self._sector(path, block)}"]
+        return ",".join(words)
+
+    def _sector(self, path, block):
+        """Where that block of a file is on the disk, in sectors of 512 bytes."""
+        command = ["/sbin/debugfs", "-R", f"bmap {path} {block}", str(self.disk)]
+        found = subprocess.run(command, capture_output=True, text=True, check=True)
+        if not found.stdout.strip().isdigit() or int(found.stdout) == 0:
+            raise VMError(f"{self.disk}: block {block} of {path}: {found.stdout}{found.stderr}")
+        return int(found.stdout) * BLOCK // 512
 
     def _wires(self):
         return [*self._consoles, self._channel.wire]
@@ -280,7 +299,7 @@ class VM:
         """run(), but anything other than exit status 0 is an error; return the standard output."""
         result = self.run(script, timeout)
         if result.rc != 0:
-            raise VMError(f"exit status {result.rc} of: {script}\n{result.out}{result.err}")
+            raise VMError(f"exit status {result.rc}: {result.err}{result.out}\nof: {script}")
         return result.out
 
     def put(self, path, data, mode=0o644):
