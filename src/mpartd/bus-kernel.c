@@ -9,9 +9,8 @@
 #include "macros.h"
 #include "manager.h"
 
-static int boot(sd_bus_message *call, void *userdata, sd_bus_error *error)
+int bus_boot(sd_bus_message *call, struct kernel *k, sd_bus_error *error)
 {
-        struct kernel *k = userdata;
         struct boot_options options;
         int r = authorize(k->manager, call, MAY_BOOT_KERNELS, k, error);
         if (r == 0)
@@ -25,9 +24,8 @@ static int boot(sd_bus_message *call, void *userdata, sd_bus_error *error)
         return p ? 1 : -ENOMEM;
 }
 
-static int stop(sd_bus_message *call, void *userdata, sd_bus_error *error)
+int bus_stop(sd_bus_message *call, struct kernel *k, sd_bus_error *error)
 {
-        struct kernel *k = userdata;
         int r = authorize(k->manager, call, MAY_BOOT_KERNELS, k, error);
         if (r != 0)
                 return r;
@@ -36,6 +34,16 @@ static int stop(sd_bus_message *call, void *userdata, sd_bus_error *error)
                 return -ENOMEM;
         kernel_stop(k, p);
         return 1;
+}
+
+static int boot(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        return bus_boot(call, userdata, error);
+}
+
+static int stop(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        return bus_stop(call, userdata, error);
 }
 
 #define GETTER(name)                                                                                        \

@@ -9,13 +9,18 @@
 #include "manager.h"
 #include "sequence.h"
 
+static int no_plan(sd_bus_error *error)
+{
+        return sd_bus_error_set(error, BUS_ERROR_NO_PLAN,
+                        "no plan has been set; make one: mpartctl plan --per-numa --save");
+}
+
 static int get_plan(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct manager *m = userdata;
         _cleanup_free_ char *text = NULL;
         if (!m->plan)
-                return sd_bus_error_set(error, BUS_ERROR_NO_PLAN,
-                                "no plan has been set; make one: mpartctl plan --per-numa --save");
+                return no_plan(error);
         int r = mpart_plan_to_json(m->plan, &text);
         return r < 0 ? r : sd_bus_reply_method_return(call, "s", text);
 }
@@ -74,8 +79,7 @@ static int read_kernel(sd_bus_message *call, struct manager *m, struct kernel **
         if (r < 0)
                 return r;
         if (!m->plan)
-                return sd_bus_error_set(error, BUS_ERROR_NO_PLAN,
-                                "no plan has been set; make one: mpartctl plan --per-numa --save");
+                return no_plan(error);
         *ret = manager_kernel(m, id);
         if (!*ret)
                 return sd_bus_error_setf(error, BUS_ERROR_NO_SUCH_KERNEL,
@@ -86,35 +90,16 @@ static int read_kernel(sd_bus_message *call, struct manager *m, struct kernel **
 
 static int boot(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-        struct boot_options options;
         struct kernel *k = NULL;
         int r = read_kernel(call, userdata, &k, error);
-        if (r == 0)
-                r = authorize(userdata, call, MAY_BOOT_KERNELS, k, error);
-        if (r == 0)
-                r = bus_read_boot_options(call, &options, error);
-        if (r != 0)
-                return r;
-        struct pending *p = pending_new(call, false);
-        if (p)
-                kernel_boot(k, &options, p);
-        boot_options_free(&options);
-        return p ? 1 : -ENOMEM;
+        return r == 0 ? bus_boot(call, k, error) : r;
 }
 
 static int stop(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct kernel *k = NULL;
         int r = read_kernel(call, userdata, &k, error);
-        if (r == 0)
-                r = authorize(userdata, call, MAY_BOOT_KERNELS, k, error);
-        if (r != 0)
-                return r;
-        struct pending *p = pending_new(call, false);
-        if (!p)
-                return -ENOMEM;
-        kernel_stop(k, p);
-        return 1;
+        return r == 0 ? bus_stop(call, k, error) : r;
 }
 
 static int boot_all(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -125,8 +110,7 @@ static int boot_all(sd_bus_message *call, void *userdata, sd_bus_error *error)
         if (r != 0)
                 return r;
         if (!m->plan)
-                return sd_bus_error_set(error, BUS_ERROR_NO_PLAN,
-                                "no plan has been set; make one: mpartctl plan --per-numa --save");
+                return no_plan(error);
         r = bus_read_boot_options(call, &options, error);
         if (r < 0)
                 return r;

@@ -34,6 +34,9 @@ int bus_inspect_cancel_dump(sd_bus_message *call, void *userdata, sd_bus_error *
 extern const sd_bus_vtable bus_manager_vtable[];
 extern const sd_bus_vtable bus_kernel_vtable[];
 int bus_kernel_path(unsigned id, char **ret);
+/* Boot and Stop of one kernel, from its options on, if any. The call is answered when the job has ended. */
+int bus_boot(sd_bus_message *call, struct kernel *k, sd_bus_error *error);
+int bus_stop(sd_bus_message *call, struct kernel *k, sd_bus_error *error);
 /* Reads an a{sv}: `read` is called at the value of each key, and reads it. */
 typedef int (*bus_option_fn)(sd_bus_message *call, const char *key, void *userdata, sd_bus_error *error);
 int bus_read_options(sd_bus_message *call, bus_option_fn read, void *userdata, sd_bus_error *error);

@@ -36,6 +36,23 @@ void scratch_remove(struct scratch *s)
         nftw(s->path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+int scratch_setup(void **state)
+{
+        struct scratch *s = calloc(1, sizeof(*s));
+        if (!s)
+                abort();
+        scratch_make(s);
+        *state = s;
+        return 0;
+}
+
+int scratch_teardown(void **state)
+{
+        scratch_remove(*state);
+        free(*state);
+        return 0;
+}
+
 void scratch_write(struct scratch *s, const char *path, const char *format, ...)
 {
         char part[256];

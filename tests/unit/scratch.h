@@ -12,6 +12,9 @@ struct scratch {
 
 void scratch_make(struct scratch *s);
 void scratch_remove(struct scratch *s);
+/* For cmocka: each test has one, its state. */
+int scratch_setup(void **state);
+int scratch_teardown(void **state);
 /* Writes a file, directories above it included. */
 void scratch_write(struct scratch *s, const char *path, const char *format, ...)
                 __attribute__((format(printf, 3, 4)));

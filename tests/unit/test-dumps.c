@@ -16,21 +16,6 @@
 #include "macros.h"
 #include "scratch.h"
 
-static int setup(void **state)
-{
-        struct scratch *s = calloc(1, sizeof(*s));
-        scratch_make(s);
-        *state = s;
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        scratch_remove(*state);
-        free(*state);
-        return 0;
-}
-
 static bool exists(const struct scratch *s, const char *name)
 {
         char path[128];
@@ -109,7 +94,7 @@ static void test_no_room(void **state)
         assert_null(path);
 }
 
-#define dumps_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define dumps_test(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void)
 {

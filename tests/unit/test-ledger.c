@@ -13,21 +13,6 @@
 
 static const char digest[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-static int setup(void **state)
-{
-        struct scratch *s = calloc(1, sizeof(*s));
-        scratch_make(s);
-        *state = s;
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        scratch_remove(*state);
-        free(*state);
-        return 0;
-}
-
 static void test_names_round_trip(void **state)
 {
         (void)state;
@@ -171,7 +156,7 @@ static void test_damaged_files_are_named(void **state)
         }
 }
 
-#define ledger_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define ledger_test(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void)
 {

@@ -18,21 +18,6 @@
 
 static const char digest[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-static int setup(void **state)
-{
-        struct scratch *s = calloc(1, sizeof(*s));
-        scratch_make(s);
-        *state = s;
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        scratch_remove(*state);
-        free(*state);
-        return 0;
-}
-
 static void test_names_round_trip(void **state)
 {
         (void)state;
@@ -240,7 +225,7 @@ static void test_no_message_to_all_cpus(void **state)
         assert_int_equal(apic_send_init(&x, UINT32_MAX), -EINVAL);
 }
 
-#define record_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define record_test(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void)
 {

@@ -18,21 +18,13 @@
 
 static int setup(void **state)
 {
-        struct scratch *s = calloc(1, sizeof(*s));
-        scratch_make(s);
+        scratch_setup(state);
+        struct scratch *s = *state;
         scratch_write(s, "proc/cmdline", "quiet " MPART_REGION_PARAMETER "0x%x,0x%x console=ttyS1\n", START,
                         SIZE);
         scratch_write(s, "proc/iomem", "00100000-0fffffff : System RAM\n%08x-%08x : Reserved\n", START,
                         START + SIZE - 1);
         scratch_write(s, "dev/mem", "%s", "");
-        *state = s;
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        scratch_remove(*state);
-        free(*state);
         return 0;
 }
 
@@ -120,7 +112,7 @@ static void test_primary_without_a_plan(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, scratch_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_secondary),
                 TEST(test_refusals),
