@@ -9,7 +9,8 @@
 /* Where things lie in the boot area, from its start. */
 #define BOOT_AREA_PARAMS 0x000000      /* boot_params, one page */
 #define BOOT_AREA_CMDLINE 0x001000     /* command line and its NUL, one page */
-#define BOOT_AREA_RESET 0x002000       /* a page of which the first byte is the reset register */
+#define BOOT_AREA_END 0x002000         /* how the kernel ends: the page shared with tboot (tboot.h) */
+#define BOOT_AREA_RESET 0x002ff0       /* the reset register, a byte of the same page */
 #define BOOT_AREA_ACPI 0x003000        /* ACPI tables */
 #define BOOT_AREA_PAGE_TABLES 0x100000 /* page tables but the top one, which must lie below 4 GiB */
 #define BOOT_AREA_ACPI_SIZE (BOOT_AREA_PAGE_TABLES - BOOT_AREA_ACPI)

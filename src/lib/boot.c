@@ -3,12 +3,13 @@
 #include <errno.h>
 
 #include "boot-internal.h"
+#include "cmdline-words.h"
 #include "macros.h"
 #include "start-code.h"
+#include "tboot.h"
 
 static_assert(START_MARK == MPART_REACHED, "start-code.S");
-static_assert(MPART_COMMAND_LINE_MAX < BOOT_AREA_RESET - BOOT_AREA_CMDLINE,
-                "the command line fits its page");
+static_assert(MPART_COMMAND_LINE_MAX < BOOT_AREA_END - BOOT_AREA_CMDLINE, "the command line fits its page");
 
 #define LOW_LIMIT (640 * KiB) /* behind it are video memory and the BIOS */
 #define LOAD_MIN (16 * MiB)   /* boot.rst: lower addresses are for the 16-bit world */
@@ -163,7 +164,28 @@ static int add_vmlinux(struct builder *b, struct mpart_error *e)
         return 0;
 }
 
-/* boot_params, command line, reset register and ACPI tables. */
+static bool wants_kvm(const char *cmdline)
+{
+        struct word w;
+        while (word_next(&cmdline, &w))
+                if (word_is(&w, MPART_KVM_PARAMETER))
+                        return true;
+        return false;
+}
+
+/* How the kernel ends. Without a word from us it has no tboot: the page is empty but for the reset register.
+ */
+static void put_end(const struct builder *b, struct boot_params *params)
+{
+        if (wants_kvm(b->request->cmdline))
+                return;
+        uint32_t page = (uint32_t)b->kernel->low_memory.start;
+        tboot_fill(b->arena->area + BOOT_AREA_END, page, START_CODE_SIZE, page + START_PARK,
+                        (uint32_t)b->request->n_cpus - 1);
+        params->tboot_addr = b->boot->layout.boot_area.start + BOOT_AREA_END;
+}
+
+/* boot_params, command line, the page of the end and ACPI tables. */
 static int add_boot_area(struct builder *b, struct mpart_error *e)
 {
         const struct mpart_layout *l = &b->boot->layout;
@@ -179,13 +201,15 @@ static int add_boot_area(struct builder *b, struct mpart_error *e)
                         area + BOOT_AREA_ACPI, BOOT_AREA_ACPI_SIZE, &tables, e);
         if (r < 0)
                 return r;
+        put_end(b, (struct boot_params *)(area + BOOT_AREA_PARAMS));
         memcpy(area + BOOT_AREA_CMDLINE, b->request->cmdline, strlen(b->request->cmdline));
 
         add_segment(b, "boot_params", start + BOOT_AREA_PARAMS, BOOT_PAGE_SIZE, area + BOOT_AREA_PARAMS,
                         sizeof(struct boot_params));
         add_segment(b, "command line", start + BOOT_AREA_CMDLINE, BOOT_PAGE_SIZE, area + BOOT_AREA_CMDLINE,
                         BOOT_PAGE_SIZE);
-        add_segment(b, "reset register", start + BOOT_AREA_RESET, BOOT_PAGE_SIZE, NULL, 0);
+        add_segment(b, "tboot, reset register", start + BOOT_AREA_END, BOOT_PAGE_SIZE, area + BOOT_AREA_END,
+                        BOOT_PAGE_SIZE);
         add_segment(b, "ACPI", start + BOOT_AREA_ACPI, ALIGN_UP(tables.total, BOOT_PAGE_SIZE),
                         area + BOOT_AREA_ACPI, tables.total);
         return 0;

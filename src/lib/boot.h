@@ -61,11 +61,23 @@ struct mpart_boot {
                                      vector << 12 */
         uint64_t reached_address; /* 32-bit word: MPART_REACHED once our code runs in 64-bit mode; 0 before
                                    */
-        uint64_t reset_address;   /* byte that a reboot inside writes (FADT RESET_REG), else 0 */
+        uint64_t reset_address;   /* byte that a reboot inside writes (FADT RESET_REG), else 0; see
+                                   * mpart_boot_asks_restart */
         void *arena;              /* owns what `data` of the segments points to */
 };
 #define MPART_REACHED 0x6d706172U /* "mpar" */
 #define MPART_RESET_VALUE 0x5a    /* FADT RESET_VALUE */
+
+/* A kernel that restarts must not come to the ways that reset the whole machine. Each has two of its own
+ * before those, which meet in one page: it calls tboot, if it is built to (CONFIG_INTEL_TXT, as
+ * distributions' kernels are) and has come to its late_initcalls, and is parked for good; else it writes the
+ * reset register, and is to be stopped within 15 ms. `page`: the whole page around the reset register,
+ * mapped; the kernel's to write. */
+bool mpart_boot_asks_restart(const volatile void *page, uint64_t reset_address);
+
+/* This word on the command line keeps tboot away: behind it Linux takes a machine for one in SMX operation,
+ * in which KVM on an Intel CPU needs a bit that firmware seldom sets (arch/x86/kernel/cpu/feat_ctl.c). */
+#define MPART_KVM_PARAMETER "mpart.kvm"
 
 /* 0; -ENOSPC: image or ramdisk too large for the partition; -E2BIG: command line; -EOPNOTSUPP: the kernel
  * owns PCI functions; -EINVAL: the request. The caller frees with mpart_boot_free. */

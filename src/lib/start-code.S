@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the boot CPU of a secondary runs first. A SIPI starts it in real mode at page:0000 with interrupts
+/* What the boot CPU of a secondary runs first, and last. A SIPI starts it in real mode at page:0000 with interrupts
  * off. INIT leaves CR0.CD and CR0.NW as they were (Intel SDM vol. 3, "Processor State After Reset"), so
  * caching may be off: nothing is written to memory before they are clear.
  *
@@ -33,6 +33,14 @@ gdt_pointer:    .word gdt_end - gdt - 1
                 .word 0
 far_pointer:    .long long_mode - start_code_blob
                 .word START_CODE_SELECTOR
+
+        .org    start_code_blob + START_PARK
+        .code64
+        endbr64                         /* reached by an indirect call */
+        cli
+park:   hlt
+        jmp     park                    /* after an NMI */
+        .code16
 
         .balign 8
 gdt:            .quad 0                  /* 0x00: none */

@@ -11,6 +11,9 @@
 #define START_BOOT_PARAMS 0x18 /* u64: physical address of boot_params, for RSI */
 #define START_GDT_POINTER 0x20 /* u16 limit, u32 base for LGDT; assembled relative to the page */
 #define START_FAR_POINTER 0x28 /* u32 offset, u16 selector of the jump; assembled relative to the page */
+#define START_PARK                                                                                          \
+        0x30 /* code: where a CPU stays for good (tboot.h). Kernels keep the address, and the               \
+              * page is written anew for each boot: neither it nor the code may change */
 
 /* The selectors that the 64-bit boot protocol asks for: __BOOT_CS, __BOOT_DS. */
 #define START_CODE_SELECTOR 0x10

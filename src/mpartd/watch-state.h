@@ -25,7 +25,8 @@ struct watched {
         uint64_t generation; /* the boot's timestamp */
         int report_fd;
         atomic_bool reported;
-        struct physmem_map reset;
+        uint64_t reset_address;
+        struct physmem_map end; /* the page of the reset register */
         /* The kernel's system_state where that is known; set by the slower thread, read by the other. */
         _Atomic(const volatile int *) system_state;
 

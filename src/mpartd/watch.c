@@ -10,6 +10,7 @@
 #include "poller.h"
 #include "watch-state.h"
 
+#define PAGE UINT64_C(4096)
 #define STATE_PERIOD_NS UINT64_C(250000000)
 
 struct watch {
@@ -26,7 +27,7 @@ static void watched_free(struct watched *x)
         if (!x)
                 return;
         memview_close(&x->view);
-        physmem_unmap(&x->reset);
+        physmem_unmap(&x->end);
         claim_free(&x->claim);
         free(x->cpus);
         free(x);
@@ -52,7 +53,7 @@ static void report_end(struct watched *x, enum kernel_cause cause, const char *d
 static bool restarts(const struct watched *x)
 {
         const volatile int *state = atomic_load(&x->system_state);
-        return *(volatile uint8_t *)x->reset.data == MPART_RESET_VALUE ||
+        return mpart_boot_asks_restart(x->end.data, x->reset_address) ||
                (state && *state == MPART_SYSTEM_RESTART);
 }
 
@@ -145,7 +146,9 @@ static int fill(struct watched *x, const struct mpart_plan_kernel *kernel, const
                 if (l->taken[i].kind == TAKEN_CPU)
                         x->cpus[x->n_cpus++] =
                                         (struct cpugate_target){ l->taken[i].cpu, l->taken[i].apic_id };
-        return physmem_map(&x->native->mem, &x->claim, l->reset_address, 1, false, &x->reset, e);
+        x->reset_address = l->reset_address;
+        return physmem_map(&x->native->mem, &x->claim, ALIGN_DOWN(l->reset_address, PAGE), PAGE, false,
+                        &x->end, e);
 }
 
 int watch_add(struct watch *w, const struct mpart_plan_kernel *kernel, const struct ledger *l,

@@ -110,13 +110,19 @@ class Machine:
                 raise AssertionError(f"not reached; the console ends in:\n{self.console(1)[-4000:]}")
             time.sleep(0.1)
 
-    def qmp(self, command):
-        """Stops and continues all CPUs, for one: `stop`, `cont`."""
+    def qmp(self, command, **arguments):
+        """Tells QEMU, for one `stop` or `cont`, which are for all CPUs; what it answers."""
         with socket.socket(socket.AF_UNIX) as s:
             s.connect(str(self.directory / "qmp"))
             with s.makefile("rw") as f:
-                for name in "qmp_capabilities", command:
-                    f.write(json.dumps({"execute": name}) + "\n")
+                for name, words in ("qmp_capabilities", {}), (command, arguments):
+                    f.write(json.dumps({"execute": name, "arguments": words}) + "\n")
                     f.flush()
                     while "return" not in (answer := json.loads(f.readline())):
                         assert "error" not in answer, answer
+                return answer["return"]
+
+    def halted_at(self):
+        """Addresses at which CPUs stand in HLT."""
+        text = self.qmp("human-monitor-command", **{"command-line": "info registers -a"})
+        return [int(rip, 16) for rip in re.findall(r"RIP=([0-9a-f]+) .* HLT=1", text)]

@@ -21,6 +21,9 @@ MAKE_BOOT, FIND_VMCOREINFO, BUILD = sys.argv[1:4]
 HERE = Path(__file__).resolve().parent
 RESET_VALUE = 0x5A
 REACHED = 0x6D706172
+PAGE = 4096
+PARK = 0x30  # in the page of the start code
+SHUTDOWN_TYPE = slice(28, 32)  # in the page shared with tboot
 ACPI_COMPLAINT = re.compile(
     r".*(?:ACPI (?:BIOS )?(?:Error|Warning|Exception)|ACPI: .*[Ii]nvalid|Firmware (?:Bug|Warn)).*")
 
@@ -78,12 +81,22 @@ class Boot(unittest.TestCase):
         self.assertIn("mpart-guest: node=0 cpus=0 ", log)
         self.assertIn("mpart-guest: node=1 cpus=1 ", log)
 
-    def test_reboot_writes_the_reset_byte(self):
+    def test_reboot_parks_the_cpu(self):
+        def is_parked(machine):
+            park = machine.address["start"] + PARK
+            return machine.read(machine.address["reset"] & -PAGE, PAGE)[SHUTDOWN_TYPE] == bytes(4) and any(
+                park <= at < park + 8 for at in machine.halted_at())
+
+        machine, log = self.boot(KERNEL, "guest_reboot_at=1", done=is_parked)
+        self.assertIn("reboot: machine restart", log)
+        self.assertEqual(machine.read(machine.address["reset"], 1), b"\0")
+
+    def test_reboot_without_tboot_writes_the_reset_byte(self):
         def has_reset(machine):
             return machine.read(machine.address["reset"], 1) == bytes([RESET_VALUE])
 
         # The machine has no one to stop its CPUs, so what comes after the byte does not count.
-        _, log = self.boot(KERNEL, "guest_reboot_at=1", done=has_reset)
+        _, log = self.boot(KERNEL, "mpart.kvm guest_reboot_at=1", done=has_reset)
         self.assertIn("reboot: machine restart", log)
 
 
