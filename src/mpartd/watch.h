@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Running kernels, watched without their help. Two threads look at their memory, while a kernel is watched.
  *
- * WATCH_RESET_NS is the period of the first, which looks for restarts. A kernel that restarts must have been
- * stopped before it tries ways that reset the whole machine. It first sets system_state (kernel/reboot.c:
- * kernel_restart_prepare), then shuts its devices down and stops its other CPUs; then it writes the reset
- * register (FADT RESET_REG, a byte of its own) and waits 15 ms (drivers/acpi/reboot.c: acpi_reboot), and
- * only then pulses the keyboard controller's reset line (arch/x86/kernel/reboot.c). Either is enough to stop
- * it: it has no devices to shut down. A kernel before 6.0 does not tell where system_state is, and an
- * emergency restart (SysRq b) does not set it: there the byte leaves the thread, which is nice -20 and late
- * by one period at most, 10 ms to be scheduled. (An emulated machine whose host is so busy that its CPUs
- * stand still for that long can be reset by such a restart.)
+ * WATCH_RESET_NS is the period of the first, which looks for restarts. A kernel that restarts first sets
+ * system_state (kernel/reboot.c: kernel_restart_prepare), then shuts its devices down and stops its other
+ * CPUs; then it goes to tboot, where it stays (mpart_boot_asks_restart). One that has no tboot (built
+ * without CONFIG_INTEL_TXT, kept from it by MPART_KVM_PARAMETER, or not yet at its late_initcalls) writes
+ * the reset register instead, waits 15 ms (drivers/acpi/reboot.c: acpi_reboot), and pulses the keyboard
+ * controller's reset line (arch/x86/kernel/reboot.c): it must have been stopped before. The thread is nice
+ * -20, and late by one period at most: 10 ms are left to be scheduled. From 6.0 on a kernel tells where
+ * system_state is, which leaves more.
  *
  * The second looks four times a second: the kernel's own system_state, panic_cpu, jiffies_64 and count
  * of CPUs (6.0 and later), or its log (older). */

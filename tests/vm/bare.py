@@ -13,6 +13,9 @@ DEADLINE = 120
 GIB = 1 << 30
 MIB = 1 << 20
 Q35_LOW_MEMORY = 2 * GIB  # with more than 2.75 GiB of RAM, what is beyond lies from 4 GiB on
+PAGE = 4096
+PARK = 0x30  # in the page of the start code
+SHUTDOWN_TYPE = slice(28, 32)  # in the page shared with tboot
 LOW_WINDOW = 0x80000
 # Keeps the driver of serial ports away from those that are not in the kernel's ACPI tables.
 OTHER_PORTS = "reserve=0x3f8,8,0x3e8,8,0x2e8,8"
@@ -33,6 +36,13 @@ def command_line(*more):
 
 def is_ready(machine):
     return "mpart-guest: ready=1" in machine.console(1)
+
+
+def is_parked(machine):
+    """The kernel has said that it restarts, and the CPU that did so stands for good."""
+    park = machine.address["start"] + PARK
+    page = machine.read(machine.address["reset"] & -PAGE, PAGE)
+    return page[SHUTDOWN_TYPE] == bytes(4) and any(park <= at < park + 8 for at in machine.halted_at())
 
 
 class Machine:

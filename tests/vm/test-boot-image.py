@@ -15,15 +15,12 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from bare import GIB, MIB, Machine, command_line, is_ready
+from bare import GIB, MIB, Machine, command_line, is_parked, is_ready
 
 MAKE_BOOT, FIND_VMCOREINFO, BUILD = sys.argv[1:4]
 HERE = Path(__file__).resolve().parent
 RESET_VALUE = 0x5A
 REACHED = 0x6D706172
-PAGE = 4096
-PARK = 0x30  # in the page of the start code
-SHUTDOWN_TYPE = slice(28, 32)  # in the page shared with tboot
 ACPI_COMPLAINT = re.compile(
     r".*(?:ACPI (?:BIOS )?(?:Error|Warning|Exception)|ACPI: .*[Ii]nvalid|Firmware (?:Bug|Warn)).*")
 
@@ -82,12 +79,8 @@ class Boot(unittest.TestCase):
         self.assertIn("mpart-guest: node=1 cpus=1 ", log)
 
     def test_reboot_parks_the_cpu(self):
-        def is_parked(machine):
-            park = machine.address["start"] + PARK
-            return machine.read(machine.address["reset"] & -PAGE, PAGE)[SHUTDOWN_TYPE] == bytes(4) and any(
-                park <= at < park + 8 for at in machine.halted_at())
-
-        machine, log = self.boot(KERNEL, "guest_reboot_at=1", done=is_parked)
+        machine, log = self.boot(KERNEL, "guest_reboot_at=1", memory=((4 * GIB, 512 * MIB, 0),), ram=4 * GIB,
+                                 done=is_parked)
         self.assertIn("reboot: machine restart", log)
         self.assertEqual(machine.read(machine.address["reset"], 1), b"\0")
 
