@@ -14,7 +14,6 @@
 #include <cmocka.h>
 
 #include "archive-file.h"
-#include "elf-needs.h"
 #include "fs.h"
 #include "initrd-wrap.h"
 #include "initrd.h"
@@ -343,36 +342,6 @@ static void test_wrap_of_damaged(void **state)
         }
 }
 
-static void test_elf_needs(void **state)
-{
-        (void)state;
-        _cleanup_free_ char *data = NULL;
-        size_t size;
-        assert_int_equal(read_file_at(AT_FDCWD, "/proc/self/exe", 0, &data, &size), 0);
-        struct elf_needs needs = { 0 };
-        assert_int_equal(elf_needs_read(data, size, &needs), 0);
-        assert_true(needs.n >= 2);
-        assert_int_equal(needs.names[0][0], '/');
-        bool libc = false;
-        for (size_t i = 1; i < needs.n; i++)
-                libc |= streq(needs.names[i], "libc.so.6");
-        assert_true(libc);
-        elf_needs_free(&needs);
-
-        /* A damaged header names no place outside of the file. */
-        for (size_t i = 16; i < 1024; i++) {
-                char old = data[i];
-                struct elf_needs n = { 0 };
-                data[i] = (char)0xff;
-                elf_needs_read(data, size, &n);
-                elf_needs_free(&n);
-                data[i] = old;
-        }
-        struct elf_needs none = { 0 };
-        assert_int_equal(elf_needs_read("#!/bin/sh", 9, &none), 0);
-        assert_int_equal(none.n, 0);
-}
-
 static void test_compression_names(void **state)
 {
         (void)state;
@@ -410,7 +379,6 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_wrap_finds_init, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_wrap_of_a_root_tree, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_wrap_of_damaged, set_up, tear_down),
-                cmocka_unit_test(test_elf_needs),
                 cmocka_unit_test(test_compression_names),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
