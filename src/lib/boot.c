@@ -164,11 +164,11 @@ static int add_vmlinux(struct builder *b, struct mpart_error *e)
         return 0;
 }
 
-static bool wants_kvm(const char *cmdline)
+static bool refuses_tboot(const char *cmdline)
 {
         struct word w;
         while (word_next(&cmdline, &w))
-                if (word_is(&w, MPART_KVM_PARAMETER))
+                if (word_is(&w, MPART_TBOOT_PARAMETER "off"))
                         return true;
         return false;
 }
@@ -177,7 +177,7 @@ static bool wants_kvm(const char *cmdline)
  */
 static void put_end(const struct builder *b, struct boot_params *params)
 {
-        if (wants_kvm(b->request->cmdline))
+        if (refuses_tboot(b->request->cmdline))
                 return;
         uint32_t page = (uint32_t)b->kernel->low_memory.start;
         tboot_fill(b->arena->area + BOOT_AREA_END, page, START_CODE_SIZE, page + START_PARK,

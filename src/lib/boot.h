@@ -75,9 +75,10 @@ struct mpart_boot {
  * mapped; the kernel's to write. */
 bool mpart_boot_asks_restart(const volatile void *page, uint64_t reset_address);
 
-/* This word on the command line keeps tboot away: behind it Linux takes a machine for one in SMX operation,
- * in which KVM on an Intel CPU needs a bit that firmware seldom sets (arch/x86/kernel/cpu/feat_ctl.c). */
-#define MPART_KVM_PARAMETER "mpart.kvm"
+/* With "off" on the command line it keeps tboot away, behind which Linux takes a machine for one in SMX
+ * operation: KVM on an Intel CPU then needs a bit that firmware seldom sets
+ * (arch/x86/kernel/cpu/feat_ctl.c). */
+#define MPART_TBOOT_PARAMETER "mpart.tboot="
 
 /* 0; -ENOSPC: image or ramdisk too large for the partition; -E2BIG: command line; -EOPNOTSUPP: the kernel
  * owns PCI functions; -EINVAL: the request. The caller frees with mpart_boot_free. */

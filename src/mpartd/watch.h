@@ -4,7 +4,7 @@
  * WATCH_RESET_NS is the period of the first, which looks for restarts. A kernel that restarts first sets
  * system_state (kernel/reboot.c: kernel_restart_prepare), then shuts its devices down and stops its other
  * CPUs; then it goes to tboot, where it stays (mpart_boot_asks_restart). One that has no tboot (built
- * without CONFIG_INTEL_TXT, kept from it by MPART_KVM_PARAMETER, or not yet at its late_initcalls) writes
+ * without CONFIG_INTEL_TXT, kept from it by MPART_TBOOT_PARAMETER, or not yet at its late_initcalls) writes
  * the reset register instead, waits 15 ms (drivers/acpi/reboot.c: acpi_reboot), and pulses the keyboard
  * controller's reset line (arch/x86/kernel/reboot.c): it must have been stopped before. The thread is nice
  * -20, and late by one period at most: 10 ms are left to be scheduled. From 6.0 on a kernel tells where

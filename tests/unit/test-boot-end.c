@@ -103,16 +103,16 @@ static void test_asks(void **state)
         end_free(end);
 }
 
-static void test_kvm(void **state)
+static void test_off(void **state)
 {
-        struct end *end = end_new("quiet mpart.kvm console=ttyS1");
+        struct end *end = end_new("quiet mpart.tboot=off console=ttyS1");
         (void)state;
         assert_int_equal(end->params->tboot_addr, 0);
         for (size_t i = 0; i < sizeof(end->page); i++)
                 assert_int_equal(end->page[i], 0);
         end_free(end);
 
-        end = end_new("quiet mpart.kvmx \"mpart.kvm \"");
+        end = end_new("quiet mpart.tboot=offs \"mpart.tboot=off \"");
         assert_true(end->params->tboot_addr != 0);
         end_free(end);
 }
@@ -122,7 +122,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_tboot),
                 cmocka_unit_test(test_asks),
-                cmocka_unit_test(test_kvm),
+                cmocka_unit_test(test_off),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
