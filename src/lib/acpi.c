@@ -28,6 +28,8 @@ enum {
 
 /* Fields of the FADT, 5.2.9. */
 enum {
+        FADT_PM_TIMER = 76,
+        FADT_PM_TIMER_SIZE = 91,
         FADT_BOOT_FLAGS = 109, /* IAPC_BOOT_ARCH: no legacy devices, no 8042 */
         FADT_BOOT_NO_VGA = 1 << 2,
         FADT_BOOT_NO_CMOS_RTC = 1 << 5,
@@ -35,19 +37,20 @@ enum {
         FADT_FLAG_WBINVD = 1 << 0,
         FADT_FLAG_RESET_REG = 1 << 10,
         FADT_FLAG_APIC_PHYSICAL = 1 << 19, /* logical APIC ids are the primary's to give */
-        FADT_FLAG_HW_REDUCED = 1 << 20,    /* no PIC, PIT, PM timer, SCI */
+        FADT_FLAG_HW_REDUCED = 1 << 20,    /* no PIC, PIT, SCI */
         FADT_RESET_REG = 116,
         FADT_RESET_VALUE = 128,
         FADT_MINOR_REVISION = 131,
         FADT_X_DSDT = 140,
+        FADT_X_PM_TIMER = 208,
         FADT_SIZE = 276,
 };
 
 /* Generic address structure, 5.2.3.2. */
 enum {
-        GAS_SPACE = 0, /* 0: system memory */
+        GAS_SPACE = 0, /* 0: system memory; 1: system I/O */
         GAS_BIT_WIDTH = 1,
-        GAS_ACCESS_SIZE = 3, /* 1: byte */
+        GAS_ACCESS_SIZE = 3, /* 1: byte; 3: dword */
         GAS_ADDRESS = 4,
 };
 
@@ -73,7 +76,23 @@ static void put_xsdt(struct acpi_writer *w, size_t n_entries)
         acpi_close_sdt(w);
 }
 
-static void put_fadt(struct acpi_writer *w, uint64_t reset_address)
+/* The primary's timer, which is only ever read. Hardware-reduced machines have none by the letter; Linux
+ * uses one that is named all the same (arch/x86/kernel/acpi/boot.c: acpi_parse_fadt), and checks by it how
+ * fast the local APIC's timer counts. */
+static void put_pm_timer(uint8_t *t, uint16_t port)
+{
+        uint8_t *timer = t + FADT_X_PM_TIMER;
+        if (port == 0)
+                return;
+        acpi_store(t + FADT_PM_TIMER, port, 4);
+        t[FADT_PM_TIMER_SIZE] = 4;
+        timer[GAS_SPACE] = 1;
+        timer[GAS_BIT_WIDTH] = 32;
+        timer[GAS_ACCESS_SIZE] = 3;
+        acpi_store(timer + GAS_ADDRESS, port, 8);
+}
+
+static void put_fadt(struct acpi_writer *w, uint64_t reset_address, uint16_t pm_timer)
 {
         uint32_t flags = FADT_FLAG_WBINVD | FADT_FLAG_RESET_REG | FADT_FLAG_APIC_PHYSICAL |
                          FADT_FLAG_HW_REDUCED;
@@ -90,6 +109,7 @@ static void put_fadt(struct acpi_writer *w, uint64_t reset_address)
                 acpi_store(reset + GAS_ADDRESS, reset_address, 8);
                 t[FADT_RESET_VALUE] = MPART_RESET_VALUE;
                 t[FADT_MINOR_REVISION] = 5;
+                put_pm_timer(t, pm_timer);
         }
         acpi_close_sdt(w);
 }
@@ -151,7 +171,7 @@ int mpart_acpi_build(const struct mpart_boot_request *request, uint64_t address,
         bool nodes = acpi_spans_nodes(request);
         put_rsdp(&w);
         put_xsdt(&w, nodes ? 4 : 2);
-        put_fadt(&w, reset_address);
+        put_fadt(&w, reset_address, request->pm_timer);
         put_dsdt(&w, uarts);
         acpi_put_madt(&w, request);
         if (nodes)

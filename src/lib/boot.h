@@ -50,6 +50,7 @@ struct mpart_boot_request {
         const void *ramdisk;             /* outlives the boot; NULL: none, or the caller fills its segment */
         uint64_t ramdisk_size;           /* 0: none */
         const char *cmdline;             /* the whole line, at most MPART_COMMAND_LINE_MAX */
+        uint16_t pm_timer;               /* I/O port of the primary's ACPI PM timer; 0: it has none */
 };
 
 struct mpart_boot {

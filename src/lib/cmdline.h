@@ -9,7 +9,7 @@
  *     mpart.plan=<16 hex digits> memmap=<size>$<start>... [iomem=relaxed]
  * The marker is the start of the SHA-256 of the memmap terms' text; it lets a later reading tell our terms
  * from another user's. A name with a dot that no module claims is ignored by the kernel. For a secondary:
- * the whole line except what only the boot itself can measure (tsc_early_khz=). The caller frees *ret.
+ * the whole line except what only the boot itself can measure (tsc_early_khz=, tsc=). The caller frees *ret.
  * -E2BIG where the line is longer than MPART_COMMAND_LINE_MAX: never cut. */
 int mpart_cmdline_linux(const struct mpart_plan *plan, unsigned id, const struct mpart_machine *m,
                 char **ret, struct mpart_error *e);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "clocks.h"
 #include "fs.h"
 #include "macros.h"
 #include "native.h"
@@ -104,9 +105,10 @@ static int make_cmdline(struct native_boot *b, const struct mpart_plan_kernel *k
 {
         char region[REGION_WORD_MAX];
         region_word(k, region);
-        int n = asprintf(&b->cmdline, "%s tsc_early_khz=%u%s%s%s", k->cmdline_linux,
-                        tsc_khz_since(b->native->tsc), region, b->extra && *b->extra ? " " : "",
-                        b->extra ? b->extra : "");
+        int n = asprintf(&b->cmdline, "%s tsc_early_khz=%u%s%s%s%s", k->cmdline_linux,
+                        tsc_khz_since(b->native->tsc),
+                        clocks_tsc_is_good(b->native->root) ? " tsc=reliable" : "", region,
+                        b->extra && *b->extra ? " " : "", b->extra ? b->extra : "");
         if (n < 0) {
                 b->cmdline = NULL;
                 return mpart_error_set(e, -ENOMEM, "out of memory");
@@ -157,6 +159,7 @@ int native_prepare(struct native_boot *b, struct mpart_error *e)
                 .image = &b->image,
                 .ramdisk_size = initrd_size,
                 .cmdline = b->cmdline,
+                .pm_timer = clocks_pm_timer(b->native->root),
         };
         return mpart_boot_build(&request, &b->boot, e);
 }

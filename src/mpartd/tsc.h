@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The rate of the time stamp counter. A secondary has no timer to calibrate against: it is told by
+/* The rate of the time stamp counter. A secondary has no PIT to calibrate against: it is told by
  * tsc_early_khz=. */
 #pragma once
 

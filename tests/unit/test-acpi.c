@@ -129,6 +129,15 @@ static void test_fadt(void **state)
         assert_int_equal(get(p, 116, 4), 0x01000800); /* system memory, 8 bits, offset 0, byte access */
         assert_int_equal(get(p, 120, 8), RESET);
         assert_int_equal(p[128], MPART_RESET_VALUE);
+        assert_int_equal(get(p, 76, 4) | p[91] | get(p, 208, 8), 0); /* no PM timer */
+
+        f.request.pm_timer = 0x608;
+        build(&f, &t);
+        p = find(&t, "FACP", &size);
+        assert_int_equal(get(p, 76, 4), 0x608);
+        assert_int_equal(p[91], 4);
+        assert_int_equal(get(p, 208, 4), 0x03002001); /* system I/O, 32 bits, offset 0, dword access */
+        assert_int_equal(get(p, 212, 8), 0x608);
         fixture_done(&f);
 }
 
