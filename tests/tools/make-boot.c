@@ -17,7 +17,7 @@
 
 struct options {
         const char *kernel, *ramdisk, *cmdline;
-        uint64_t low;
+        uint64_t low, pm_timer;
         struct mpart_plan_memory memory[LIST_MAX];
         size_t n_memory;
         struct mpart_boot_cpu cpus[LIST_MAX];
@@ -26,7 +26,7 @@ struct options {
 
 static void usage(FILE *f)
 {
-        fprintf(f, "make-boot --kernel FILE [--ramdisk FILE] --cmdline TEXT --low ADDRESS\n"
+        fprintf(f, "make-boot --kernel FILE [--ramdisk FILE] --cmdline TEXT --low ADDRESS [--pm-timer PORT]\n"
                    "          --memory START:SIZE[:NODE]... --cpu APIC-ID[:NODE]... DIRECTORY\n");
 }
 
@@ -71,6 +71,7 @@ static int parse_options(int argc, char **argv, struct options *o)
                 { "ramdisk", required_argument, NULL, 'r' },
                 { "cmdline", required_argument, NULL, 'c' },
                 { "low", required_argument, NULL, 'l' },
+                { "pm-timer", required_argument, NULL, 't' },
                 { "memory", required_argument, NULL, 'm' },
                 { "cpu", required_argument, NULL, 'p' },
                 { NULL, 0, NULL, 0 },
@@ -89,6 +90,9 @@ static int parse_options(int argc, char **argv, struct options *o)
                         break;
                 case 'l':
                         r = parse_numbers(optarg, &o->low, 1);
+                        break;
+                case 't':
+                        r = parse_numbers(optarg, &o->pm_timer, 1);
                         break;
                 case 'm':
                         r = add_memory(o, optarg);
@@ -169,6 +173,7 @@ static int make(const struct options *o, const char *directory, struct mpart_err
                 .ramdisk = ramdisk,
                 .ramdisk_size = ramdisk_size,
                 .cmdline = o->cmdline,
+                .pm_timer = (uint16_t)o->pm_timer,
         };
         r = mpart_boot_build(&request, &boot, e);
         if (r < 0)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A bare QEMU that runs what libmpart builds for one secondary: its memory is a file, the segments are written into
-it, and a ROM of one instruction jumps to the start address in real mode, as a SIPI would."""
+it, and a ROM switches the PM timer on and jumps to the start address in real mode, as a SIPI would."""
 import json
 import re
 import socket
@@ -17,6 +17,11 @@ PAGE = 4096
 PARK = 0x30  # in the page of the start code
 SHUTDOWN_TYPE = slice(28, 32)  # in the page shared with tboot
 LOW_WINDOW = 0x80000
+# What firmware writes into the LPC bridge of ICH9 (bus 0, device 31): where the PM timer is, and that it counts.
+PM_BASE = 0x600
+PM_TIMER = PM_BASE + 8
+PCI_ADDRESS, PCI_DATA = 0xCF8, 0xCFC
+LPC_WRITES = [(0x40, PM_BASE | 1), (0x44, 0x80)]
 # Keeps the driver of serial ports away from those that are not in the kernel's ACPI tables.
 OTHER_PORTS = "reserve=0x3f8,8,0x3e8,8,0x2e8,8"
 
@@ -45,6 +50,18 @@ def is_parked(machine):
     return page[SHUTDOWN_TYPE] == bytes(4) and any(park <= at < park + 8 for at in machine.halted_at())
 
 
+def rom(start):
+    """64 KiB of real mode up to 4 GiB, entered 16 bytes before its end."""
+    def out(port, value):
+        return b"\x66\xb8" + struct.pack("<I", value) + b"\xba" + struct.pack("<H", port) + b"\x66\xef"
+
+    code = b"".join(out(PCI_ADDRESS, 0x80000000 | 31 << 11 | register) + out(PCI_DATA, value)
+                    for register, value in LPC_WRITES)
+    code += b"\xea" + struct.pack("<HH", 0, start >> 4)  # ljmpw
+    entry = b"\xe9" + struct.pack("<H", 0x10000 - 0xFFF3)  # jmp to the first byte
+    return code.ljust(0xFFF0, b"\0") + entry.ljust(16, b"\0")
+
+
 class Machine:
     """One run of QEMU with what make-boot has made."""
 
@@ -56,7 +73,8 @@ class Machine:
         return address if address < 4 * GIB else address - 4 * GIB + self.split
 
     def build(self, make_boot, kernel, ramdisk, cmdline):
-        words = [make_boot, "--kernel", kernel, "--ramdisk", ramdisk, "--cmdline", cmdline, "--low", hex(LOW_WINDOW)]
+        words = [make_boot, "--kernel", kernel, "--ramdisk", ramdisk, "--cmdline", cmdline, "--low", hex(LOW_WINDOW),
+                 "--pm-timer", hex(PM_TIMER)]
         for start, size, node in self.memory:
             words += ["--memory", f"{start:#x}:{size:#x}:{node}"]
         for apic_id, node in self.cpus:
@@ -84,9 +102,7 @@ class Machine:
             return f.read(size)
 
     def arguments(self):
-        rom = bytearray(64 << 10)
-        rom[-16:-11] = b"\xea" + struct.pack("<HH", 0, self.address["start"] >> 4)  # ljmpw
-        (self.directory / "rom").write_bytes(rom)
+        (self.directory / "rom").write_bytes(rom(self.address["start"]))
         backend = f"memory-backend-file,id=ram,share=on,size={self.ram},mem-path={self.ram_file}"
         words = ["qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot", "-accel", "tcg"]
         words += ["-machine", "q35,memory-backend=ram", "-object", backend, "-m", f"{self.ram // MIB}M"]

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Boots what libmpart builds, without a primary: QEMU's memory is a file, filled with garbage where the kernel's
-memory is; the segments are written into it, and a ROM of one instruction jumps to the start address in real mode, as a
-SIPI would. Arguments: make-boot, find-vmcoreinfo, the build directory.
+memory is; the segments are written into it, and a ROM jumps to the start address in real mode, as a SIPI would.
+Arguments: make-boot, find-vmcoreinfo, the build directory.
 
 The kernel is a stock one: $MPART_TEST_KERNEL, or that of the test machine's image, or the newest in /boot."""
 import mmap
@@ -15,7 +15,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from bare import GIB, MIB, Machine, command_line, is_parked, is_ready
+from bare import GIB, MIB, PM_TIMER, Machine, command_line, is_parked, is_ready
 
 MAKE_BOOT, FIND_VMCOREINFO, BUILD = sys.argv[1:4]
 HERE = Path(__file__).resolve().parent
@@ -53,6 +53,8 @@ class Boot(unittest.TestCase):
     def check_log(self, machine, log):
         self.assertIn("mpart-guest: cpus=2 online=0-1 apicids=0,1", log)
         self.assertRegex(log, r"ttyS1 at I/O 0x2f8 \(irq = 0, ")
+        self.assertIn(f"ACPI: PM-Timer IO Port: {PM_TIMER:#x}", log)
+        self.assertRegex(log, "clocksource: acpi_pm: ")  # it counts
         self.assertEqual(ACPI_COMPLAINT.findall(log), [])
         self.assertNotIn("ttyS0", log)
         self.assertEqual(machine.console(0), "")
