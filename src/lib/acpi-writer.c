@@ -14,6 +14,14 @@ void acpi_store(uint8_t *at, uint64_t value, size_t n)
                 at[i] = (uint8_t)(value >> (8 * i));
 }
 
+uint64_t acpi_load(const uint8_t *at, size_t n)
+{
+        uint64_t value = 0;
+        while (n-- > 0)
+                value = value << 8 | at[n];
+        return value;
+}
+
 void acpi_set_checksum(uint8_t *p, size_t n, size_t at)
 {
         uint8_t sum = 0;

@@ -28,6 +28,7 @@ void acpi_close_sdt(struct acpi_writer *w); /* fills in the length; the checksum
 #define ACPI_HEADER_SIZE 36
 #define ACPI_OEM_ID "MPART "                            /* six characters */
 void acpi_store(uint8_t *at, uint64_t value, size_t n); /* little endian */
+uint64_t acpi_load(const uint8_t *at, size_t n);        /* the same way back; n: at most 8 */
 /* Makes the `n` bytes at `p` sum to zero through the byte at `at`. */
 void acpi_set_checksum(uint8_t *p, size_t n, size_t at);
 #define ACPI_HEADER_CHECKSUM 9

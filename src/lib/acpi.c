@@ -48,10 +48,15 @@ enum {
 
 /* Generic address structure, 5.2.3.2. */
 enum {
-        GAS_SPACE = 0, /* 0: system memory; 1: system I/O */
+        GAS_SPACE = 0,
+        GAS_SYSTEM_MEMORY = 0,
+        GAS_SYSTEM_IO = 1,
         GAS_BIT_WIDTH = 1,
-        GAS_ACCESS_SIZE = 3, /* 1: byte; 3: dword */
+        GAS_ACCESS_SIZE = 3,
+        GAS_BYTE = 1,
+        GAS_DWORD = 3,
         GAS_ADDRESS = 4,
+        GAS_SIZE = 12,
 };
 
 static void put_rsdp(struct acpi_writer *w)
@@ -76,20 +81,24 @@ static void put_xsdt(struct acpi_writer *w, size_t n_entries)
         acpi_close_sdt(w);
 }
 
+static void put_gas(uint8_t *p, uint8_t space, uint8_t bits, uint8_t access, uint64_t address)
+{
+        p[GAS_SPACE] = space;
+        p[GAS_BIT_WIDTH] = bits;
+        p[GAS_ACCESS_SIZE] = access;
+        acpi_store(p + GAS_ADDRESS, address, 8);
+}
+
 /* The primary's timer, which is only ever read. Hardware-reduced machines have none by the letter; Linux
  * uses one that is named all the same (arch/x86/kernel/acpi/boot.c: acpi_parse_fadt), and checks by it how
  * fast the local APIC's timer counts. */
 static void put_pm_timer(uint8_t *t, uint16_t port)
 {
-        uint8_t *timer = t + FADT_X_PM_TIMER;
         if (port == 0)
                 return;
         acpi_store(t + FADT_PM_TIMER, port, 4);
         t[FADT_PM_TIMER_SIZE] = 4;
-        timer[GAS_SPACE] = 1;
-        timer[GAS_BIT_WIDTH] = 32;
-        timer[GAS_ACCESS_SIZE] = 3;
-        acpi_store(timer + GAS_ADDRESS, port, 8);
+        put_gas(t + FADT_X_PM_TIMER, GAS_SYSTEM_IO, 32, GAS_DWORD, port);
 }
 
 static void put_fadt(struct acpi_writer *w, uint64_t reset_address, uint16_t pm_timer)
@@ -100,13 +109,10 @@ static void put_fadt(struct acpi_writer *w, uint64_t reset_address, uint16_t pm_
         acpi_open_sdt(w, "FACP", 6);
         uint8_t *rest = acpi_reserve(w, FADT_SIZE - ACPI_HEADER_SIZE);
         if (rest) {
-                uint8_t *t = rest - ACPI_HEADER_SIZE, *reset = t + FADT_RESET_REG;
+                uint8_t *t = rest - ACPI_HEADER_SIZE;
                 acpi_store(t + FADT_BOOT_FLAGS, FADT_BOOT_NO_VGA | FADT_BOOT_NO_CMOS_RTC, 2);
                 acpi_store(t + FADT_FLAGS, flags, 4);
-                reset[GAS_SPACE] = 0;
-                reset[GAS_BIT_WIDTH] = 8;
-                reset[GAS_ACCESS_SIZE] = 1;
-                acpi_store(reset + GAS_ADDRESS, reset_address, 8);
+                put_gas(t + FADT_RESET_REG, GAS_SYSTEM_MEMORY, 8, GAS_BYTE, reset_address);
                 t[FADT_RESET_VALUE] = MPART_RESET_VALUE;
                 t[FADT_MINOR_REVISION] = 5;
                 put_pm_timer(t, pm_timer);
@@ -185,4 +191,20 @@ int mpart_acpi_build(const struct mpart_boot_request *request, uint64_t address,
         connect(&w, address);
         *ret = tables;
         return 0;
+}
+
+/* The newer field counts where it is filled in. */
+uint16_t mpart_acpi_pm_timer(const void *fadt, size_t size)
+{
+        const uint8_t *t = fadt, *timer = t + FADT_X_PM_TIMER;
+        if (size < ACPI_HEADER_SIZE || memcmp(t, "FACP", 4) != 0)
+                return 0;
+        size = MIN(size, (size_t)acpi_load(t + 4, 4));
+        if (size >= FADT_FLAGS + 4 && (acpi_load(t + FADT_FLAGS, 4) & FADT_FLAG_HW_REDUCED))
+                return 0;
+
+        uint64_t port = size >= FADT_PM_TIMER + 4 ? acpi_load(t + FADT_PM_TIMER, 4) : 0;
+        if (size >= FADT_X_PM_TIMER + GAS_SIZE && acpi_load(timer + GAS_ADDRESS, 8) != 0)
+                port = timer[GAS_SPACE] == GAS_SYSTEM_IO ? acpi_load(timer + GAS_ADDRESS, 8) : 0;
+        return port <= UINT16_MAX ? (uint16_t)port : 0;
 }

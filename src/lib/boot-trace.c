@@ -27,13 +27,6 @@ struct tables {
         uint64_t address;
 };
 
-static uint64_t get(const uint8_t *p, size_t n)
-{
-        uint64_t value = 0;
-        memcpy(&value, p, n);
-        return value;
-}
-
 static bool sums_to_zero(const uint8_t *p, size_t n)
 {
         uint8_t sum = 0;
@@ -50,7 +43,7 @@ static const uint8_t *table_at(
         if (address < t->address || offset > BOOT_AREA_ACPI_SIZE - ACPI_HEADER_SIZE)
                 return NULL;
         const uint8_t *p = t->bytes + offset;
-        uint32_t size = (uint32_t)get(p + SDT_LENGTH, 4);
+        uint32_t size = (uint32_t)acpi_load(p + SDT_LENGTH, 4);
         if (memcmp(p, signature, 4) != 0 || size < ACPI_HEADER_SIZE || size > BOOT_AREA_ACPI_SIZE - offset ||
                         !sums_to_zero(p, size))
                 return NULL;
@@ -63,9 +56,9 @@ static const uint8_t *find_madt(const struct tables *t, uint32_t *ret_size)
         uint32_t size;
         if (memcmp(t->bytes, "RSD PTR ", 8) != 0 || !sums_to_zero(t->bytes, RSDP_SIZE))
                 return NULL;
-        const uint8_t *xsdt = table_at(t, get(t->bytes + RSDP_XSDT, 8), "XSDT", &size);
+        const uint8_t *xsdt = table_at(t, acpi_load(t->bytes + RSDP_XSDT, 8), "XSDT", &size);
         for (uint32_t at = ACPI_HEADER_SIZE; xsdt && at + 8 <= size; at += 8) {
-                const uint8_t *madt = table_at(t, get(xsdt + at, 8), "APIC", ret_size);
+                const uint8_t *madt = table_at(t, acpi_load(xsdt + at, 8), "APIC", ret_size);
                 if (madt && *ret_size >= MADT_HEADER)
                         return madt;
         }
@@ -78,7 +71,7 @@ static bool read_id(const uint8_t *p, size_t size, uint32_t *ret)
         if (p[0] == MADT_LOCAL_APIC && size == 8)
                 *ret = p[3];
         else if (p[0] == MADT_LOCAL_X2APIC && size == 16)
-                *ret = (uint32_t)get(p + 4, 4);
+                *ret = (uint32_t)acpi_load(p + 4, 4);
         else
                 return false;
         return *ret != (p[0] == MADT_LOCAL_APIC ? 0xff : UINT32_MAX);

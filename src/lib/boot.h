@@ -136,6 +136,10 @@ struct mpart_acpi_tables {
 int mpart_acpi_build(const struct mpart_boot_request *request, uint64_t address, uint64_t reset_address,
                 uint8_t *out, uint32_t out_size, struct mpart_acpi_tables *ret, struct mpart_error *e);
 
+/* The other way round: the I/O port of the PM timer that a machine's FADT (5.2.9) tells of; 0: none, or no
+ * I/O port. */
+uint16_t mpart_acpi_pm_timer(const void *fadt, size_t size);
+
 /* Looks for the VMCOREINFO note of a running kernel in a mapped piece of its memory: page-aligned ELF note,
  * name "VMCOREINFO", text that starts "OSRELEASE=". Returns the offset of the note in `memory`, or -1. */
 int64_t mpart_vmcoreinfo_find(const void *memory, size_t size);

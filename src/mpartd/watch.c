@@ -6,11 +6,11 @@
 
 #include "clock.h"
 #include "fs.h"
+#include "iomem.h"
 #include "macros.h"
 #include "poller.h"
 #include "watch-state.h"
 
-#define PAGE UINT64_C(4096)
 #define STATE_PERIOD_NS UINT64_C(250000000)
 
 struct watch {
@@ -147,8 +147,8 @@ static int fill(struct watched *x, const struct mpart_plan_kernel *kernel, const
                         x->cpus[x->n_cpus++] =
                                         (struct cpugate_target){ l->taken[i].cpu, l->taken[i].apic_id };
         x->reset_address = l->reset_address;
-        return physmem_map(&x->native->mem, &x->claim, ALIGN_DOWN(l->reset_address, PAGE), PAGE, false,
-                        &x->end, e);
+        return physmem_map(&x->native->mem, &x->claim, ALIGN_DOWN(l->reset_address, MPART_PAGE_SIZE),
+                        MPART_PAGE_SIZE, false, &x->end, e);
 }
 
 int watch_add(struct watch *w, const struct mpart_plan_kernel *kernel, const struct ledger *l,
